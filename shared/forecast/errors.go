@@ -1,0 +1,17 @@
+package forecast
+
+import "errors"
+
+// The errors that stand in for a snapshot. The API answers each with one HTTP
+// status and the client turns the status back, so errors.Is holds across the
+// wire.
+var (
+	// ErrMalformed: the workload's name is not NAMESPACE/NAME. 400.
+	ErrMalformed = errors.New("malformed workload name")
+	// ErrNotFound: no such workload, or not the caller's. 404.
+	ErrNotFound = errors.New("workload not found")
+	// ErrNotReady: the workload is known but there is nothing to publish. 503.
+	ErrNotReady = errors.New("no forecast yet")
+	// ErrInvalid: a snapshot broke a rule of [Snapshot.Validate].
+	ErrInvalid = errors.New("invalid snapshot")
+)

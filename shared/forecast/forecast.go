@@ -1,0 +1,131 @@
+// Package forecast is the one document that crosses the wire between the
+// forecaster and a scaler: what it holds, what makes it valid, how old it is,
+// and which errors stand in its place.
+//
+// Everything that can answer "what is the latest forecast of this workload?"
+// is a [Reader]: the engine, the HTTP client and the cache wrap one another
+// behind that one verb.
+package forecast
+
+import (
+	"context"
+	"time"
+)
+
+// Reader answers with the latest snapshot of a workload, named
+// NAMESPACE/NAME. Its errors wrap one of the sentinels of this package where
+// one applies.
+type Reader interface {
+	Latest(ctx context.Context, workload string) (Snapshot, error)
+}
+
+// ReaderFunc is a function that is a [Reader].
+type ReaderFunc func(ctx context.Context, workload string) (Snapshot, error)
+
+// Latest calls the function.
+func (f ReaderFunc) Latest(ctx context.Context, workload string) (Snapshot, error) {
+	return f(ctx, workload)
+}
+
+// Mode says what a snapshot's replica counts were planned from.
+type Mode string
+
+// The modes of a snapshot.
+const (
+	Predictive Mode = "predictive" // from the forecast
+	Reactive   Mode = "reactive"   // from the load observed now: the forecast has no skill
+	Shadow     Mode = "shadow"     // from the load observed now: the forecast is only watched
+)
+
+// Snapshot is one workload's forecast and the plan made from it.
+//
+// Element i of Values, of every quantile and of DesiredReplicas speaks for the
+// step that starts at GeneratedAt + i·StepSeconds; all have the same length,
+// HorizonSeconds / StepSeconds.
+type Snapshot struct {
+	Workload        string     `json:"workload"`            // NAMESPACE/NAME
+	Metric          string     `json:"metric"`              // what Values measure, for people
+	GeneratedAt     time.Time  `json:"generatedAt"`         // the aligned instant the forecast starts at, UTC
+	IntervalSeconds int        `json:"intervalSeconds"`     // a newer snapshot is due this long after GeneratedAt
+	StepSeconds     int        `json:"stepSeconds"`         // length of one step
+	HorizonSeconds  int        `json:"horizonSeconds"`      // StepSeconds · len(Values)
+	Values          []float64  `json:"values"`              // the median forecast of the load
+	Quantiles       []Quantile `json:"quantiles,omitempty"` // ascending levels, never crossing
+	DesiredReplicas []int      `json:"desiredReplicas"`     // the plan to act on
+	ForecastPlan    []int      `json:"forecastPlan,omitempty"`
+
+	Model    string       `json:"model"`
+	Mode     Mode         `json:"mode"`
+	Reason   string       `json:"reason,omitempty"` // why Mode is not predictive, in words
+	Observed *Observation `json:"observed,omitempty"`
+	Skill    *Skill       `json:"skill,omitempty"`
+
+	// Received and AgeAtReceipt are set by a client that got the snapshot over
+	// the wire: the age as the forecaster's own clock saw it, and when that was
+	// on this machine's clock. They never travel.
+	Received     time.Time     `json:"-"`
+	AgeAtReceipt time.Duration `json:"-"`
+}
+
+// Quantile is one level of the forecast distribution: the load stays at or
+// below Values[i] with probability Level.
+type Quantile struct {
+	Level  float64   `json:"level"`
+	Values []float64 `json:"values"`
+}
+
+// Observation is the newest load that was observed, not forecast.
+type Observation struct {
+	Value float64   `json:"value"`
+	At    time.Time `json:"at"` // end of the step it was observed over
+}
+
+// Skill is how the model fared on the recent past, measured by forecasting it
+// again from earlier origins.
+type Skill struct {
+	Origins  int         `json:"origins"`  // how many rolling origins it rests on
+	Overall  float64     `json:"overall"`  // 1 − error / error of the better benchmark, over the horizon; ≤ 0 is no skill
+	Blocks   []SkillAt   `json:"blocks"`   // per horizon block, ascending
+	Coverage []Coverage  `json:"coverage"` // per quantile level
+	MASE     float64     `json:"mase"`     // mean absolute error ÷ in-sample seasonal-naive error
+	Pinball  []LevelLoss `json:"pinball"`  // per quantile level, scaled like MASE
+}
+
+// SkillAt is the skill within one block of the horizon.
+type SkillAt struct {
+	ToSeconds int     `json:"toSeconds"`       // the block ends this long after the origin
+	LastValue float64 `json:"overLastValue"`   // against repeating the last value
+	Seasonal  float64 `json:"overSeasonal"`    // against repeating the last season
+	MAE       float64 `json:"meanAbsoluteErr"` // in the metric's unit
+}
+
+// Coverage is how often the truth stayed at or below a quantile.
+type Coverage struct {
+	Level    float64 `json:"level"`
+	Measured float64 `json:"measured"`
+}
+
+// LevelLoss is the pinball loss at a quantile level.
+type LevelLoss struct {
+	Level float64 `json:"level"`
+	Loss  float64 `json:"loss"`
+}
+
+// Step is the length of one step.
+func (s Snapshot) Step() time.Duration { return time.Duration(s.StepSeconds) * time.Second }
+
+// Interval is how long after GeneratedAt a newer snapshot is due.
+func (s Snapshot) Interval() time.Duration { return time.Duration(s.IntervalSeconds) * time.Second }
+
+// Age is how old the snapshot is at now. For a snapshot that came over the
+// wire it is the age its forecaster reported plus the time since receipt, so
+// that skew between two machines' clocks does not matter; the larger of wall
+// and monotonic time counts, so that neither a clock set back nor a suspended
+// machine makes an old forecast young.
+func (s Snapshot) Age(now time.Time) time.Duration {
+	if s.Received.IsZero() {
+		return max(0, now.Sub(s.GeneratedAt))
+	}
+	since := max(now.Sub(s.Received), now.Round(0).Sub(s.Received.Round(0)), 0)
+	return s.AgeAtReceipt + since
+}
