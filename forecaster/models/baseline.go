@@ -47,6 +47,7 @@ type filter struct {
 	long        float64 // gain of the long-run level
 	back        float64 // ρ: what is left of a deviation after a step; 1 keeps it for ever
 	usual       float64 // size of an innovation
+	centre      float64 // median of what is followed
 	warmUp      int     // steps to follow before the level is right
 }
 
@@ -66,6 +67,7 @@ func (m *baseline) Fit(ctx context.Context, f features.Frame) error {
 	before := f.Before(first)
 	m.season = learnSeason(before, x[:first])
 	m.filter = defaultFilter(f.Step)
+	m.filter.centre = median(x)
 	if len(origins) > 0 {
 		if err := m.choose(ctx, f, x, origins); err != nil {
 			return err
@@ -78,29 +80,29 @@ func (m *baseline) Fit(ctx context.Context, f features.Frame) error {
 // choose follows the history with every filter and keeps the one that forecast
 // the origins' futures best, all horizons weighing the same.
 func (m *baseline) choose(ctx context.Context, f features.Frame, x []float64, origins []int) error {
-	clock, best := f.Clock(), math.Inf(1)
+	best := math.Inf(1)
 	steps := blocks(f.Horizon)[1:]
-	s := make([]float64, len(x))
 	for _, seasonal := range []bool{false, true} {
 		if seasonal && len(m.season.levels) == 0 {
 			break
 		}
-		z := slices.Clone(x)
+		s, z := make([]float64, f.Len()), slices.Clone(x)
 		if seasonal {
-			for i := range s {
-				s[i] = m.season.at(clock, i)
+			s = m.season.over(f, 0)
+			for i := range z {
 				z[i] -= s[i]
 			}
 		}
-		usual := usualInnovation(z)
-		for _, candidate := range filters(f.Step) {
+		usual, centre := usualInnovation(z), median(z)
+		for _, c := range filters(f.Step) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			candidate.seasonal, candidate.usual = seasonal, usual
-			for _, tried := range candidate.returns(f.Step) {
-				if loss := m.loss(tried, f.Observed, z, s, origins, steps); loss < best {
-					m.filter, best = tried, loss
+			c.seasonal, c.usual, c.centre = seasonal, usual, centre
+			tried := c.returns(f.Step)
+			for k, loss := range m.losses(tried, f.Observed, z, s, origins, steps) {
+				if loss < best {
+					m.filter, best = tried[k], loss
 				}
 			}
 		}
@@ -108,45 +110,75 @@ func (m *baseline) choose(ctx context.Context, f features.Frame, x []float64, or
 	return nil
 }
 
-// loss is the mean absolute error over origins and horizons, in the metric's
-// unit.
-func (m *baseline) loss(c filter, observed, z, s []float64, origins, steps []int) float64 {
-	var st state
-	loss, i := 0.0, 0
+// losses are the mean absolute errors over origins and horizons, in the
+// metric's unit, of filters that differ in their return only.
+func (m *baseline) losses(tried []filter, observed, z, s []float64, origins, steps []int) []float64 {
+	st, losses := tried[0].start(), make([]float64, len(tried))
+	i := max(0, origins[0]-tried[len(tried)-1].warmUp)
 	for _, origin := range origins {
 		for ; i < origin; i++ {
-			c.step(&st, z[i])
+			tried[0].step(&st, z[i])
 		}
 		for _, h := range steps {
 			at := origin + h - 1
-			if at < len(observed) && series.Observed(observed[at]) {
-				loss += math.Abs(observed[at] - m.unscaled(c.ahead(st, float64(h))+s[at]))
+			if at >= len(observed) || !series.Observed(observed[at]) {
+				continue
+			}
+			for k, c := range tried {
+				losses[k] += math.Abs(observed[at] - m.unscaled(c.ahead(st, float64(h))+s[at]))
 			}
 		}
 	}
-	return loss
+	return losses
 }
 
-func (m *baseline) Path(f features.Frame, path []float64) error {
-	clock, n := f.Clock(), len(f.Observed)
-	var st state
-	last := lastObserved(f.Observed)
-	for i := max(0, last-m.filter.warmUp); i < n; i++ {
-		x := m.scale(f.Observed[i])
-		if m.filter.seasonal {
-			x -= m.season.at(clock, i)
-		}
-		m.filter.step(&st, x)
+// Roll follows the level once, past all origins.
+func (m *baseline) Roll(ctx context.Context, f features.Frame, origins []int, paths [][]float64) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	for h := range path {
-		x := m.filter.ahead(st, float64(h+1))
-		if m.filter.seasonal {
-			x += m.season.at(clock, n+h)
+	from := max(0, lastObserved(f.Observed[:origins[0]])-m.filter.warmUp)
+	s := m.seasonOver(f, from)
+	st, i := m.filter.start(), from
+	for k, origin := range origins {
+		for ; i < origin; i++ {
+			m.filter.step(&st, m.scale(f.Observed[i])-s[i-from])
 		}
-		path[h] = m.unscaled(x)
+		m.write(st, s[origin-from:], paths[k])
 	}
 	return nil
 }
+
+func (m *baseline) Path(f features.Frame, path []float64) error {
+	f.Horizon = len(path)
+	n := len(f.Observed)
+	from := max(0, lastObserved(f.Observed)-m.filter.warmUp)
+	s, st := m.seasonOver(f, from), m.filter.start()
+	for i, v := range f.Observed[from:] {
+		m.filter.step(&st, m.scale(v)-s[i])
+	}
+	m.write(st, s[n-from:], path)
+	return nil
+}
+
+// write is the forecast from a state, given the seasons of its steps.
+func (m *baseline) write(st state, s, path []float64) {
+	for h := range path {
+		path[h] = m.unscaled(m.filter.ahead(st, float64(h+1)) + s[h])
+	}
+}
+
+// seasonOver is the season of every step from the given one to the end of the
+// horizon, zero where the filter follows the level without one.
+func (m *baseline) seasonOver(f features.Frame, from int) []float64 {
+	if !m.filter.seasonal {
+		return make([]float64, f.Len()-from)
+	}
+	return m.season.over(f, from)
+}
+
+// start is where a filter stands before the first observation.
+func (c filter) start() state { return state{level: c.centre, long: c.centre} }
 
 // step follows one value of the deseasonalised series; a gap lets the trend
 // run on.
@@ -157,7 +189,7 @@ func (c filter) step(st *state, z float64) {
 	case !series.Observed(z):
 		return
 	case !st.started:
-		*st = state{level: z, long: z, started: true}
+		st.level, st.started = z, true
 		return
 	}
 	e := z - st.level
@@ -247,9 +279,8 @@ func usualInnovation(z []float64) float64 {
 	if len(changes) == 0 {
 		return 0
 	}
-	slices.Sort(changes)
-	if median := 1.4826 * changes[len(changes)/2]; median > 0 {
-		return median
+	if usual := 1.4826 * nth(changes, len(changes)/2); usual > 0 {
+		return usual
 	}
 	return mean
 }

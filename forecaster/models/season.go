@@ -25,7 +25,8 @@ type season struct {
 
 // cycle is one level: a table that is walked through once a period.
 type cycle struct {
-	period, cell int // seconds
+	period, cell int     // seconds
+	perCell      float64 // 1 / cell
 	smooth       bool
 	table        []float64
 }
@@ -43,15 +44,15 @@ func learnSeason(f features.Frame, x []float64) season {
 	if span >= 2*week {
 		around = week
 	}
-	clock := f.Clock()
+	clock, middle := f.Clock(), int(s.offset/time.Second)
 	rest := withoutLevel(clip(x), int(around/f.Step))
 	learn := func(period, cell time.Duration, smooth bool) {
-		c := learnCycle(clock, rest, int((s.offset)/time.Second), cycle{period: int(period / time.Second), cell: int(cell / time.Second), smooth: smooth})
-		if c.table == nil {
+		c := cycle{period: int(period / time.Second), cell: int(cell / time.Second), perCell: 1 / cell.Seconds(), smooth: smooth}
+		if c.learn(clock, rest, middle); c.table == nil {
 			return
 		}
 		for i := range rest {
-			rest[i] -= c.at(clock.SecondOfWeek(i) + int(s.offset/time.Second))
+			rest[i] -= c.at(clock.SecondOfWeek(i) + middle)
 		}
 		s.levels = append(s.levels, c)
 	}
@@ -65,57 +66,84 @@ func learnSeason(f features.Frame, x []float64) season {
 	return s
 }
 
-// at is the season of step i.
-func (s season) at(clock features.Clock, i int) float64 {
-	if len(s.levels) == 0 {
-		return 0
+// over is the season of every step from the given one to the end of the
+// frame's horizon.
+func (s season) over(f features.Frame, from int) []float64 {
+	clock, middle := f.Clock(), int(s.offset/time.Second)
+	out := make([]float64, f.Len()-from)
+	for i := range out {
+		second := clock.SecondOfWeek(from+i) + middle
+		for k := range s.levels {
+			out[i] += s.levels[k].at(second)
+		}
 	}
-	second, sum := clock.SecondOfWeek(i)+int(s.offset/time.Second), 0.0
-	for _, c := range s.levels {
-		sum += c.at(second)
-	}
-	return sum
+	return out
 }
 
 // at is the table's value at a second of the week, interpolated between the
-// middles of its cells where the level is smooth.
-func (c cycle) at(second int) float64 {
-	second %= c.period
-	if !c.smooth {
-		return c.table[second/c.cell%len(c.table)]
+// middles of its cells where the level is smooth. It runs for every step of a
+// history, hence no division by what the compiler does not know.
+func (c *cycle) at(second int) float64 {
+	switch c.period {
+	case secondsOfHour:
+		second %= secondsOfHour
+	case secondsOfDay:
+		second %= secondsOfDay
+	default:
+		second %= secondsOfWeek
 	}
-	position := float64(second)/float64(c.cell) - 0.5
-	if position < 0 {
-		position += float64(len(c.table))
+	position, n := float64(second)*c.perCell, len(c.table)
+	if !c.smooth {
+		return c.table[min(int(position), n-1)]
+	}
+	if position -= 0.5; position < 0 {
+		position += float64(n)
 	}
 	low := int(position)
-	share := position - float64(low)
-	return c.table[low%len(c.table)]*(1-share) + c.table[(low+1)%len(c.table)]*share
+	high := low + 1
+	if high >= n {
+		low, high = min(low, n-1), 0
+	}
+	return c.table[low] + (position-float64(low))*(c.table[high]-c.table[low])
 }
 
-// learnCycle fills a table with the trimmed means of its cells, shrunk by the
+const (
+	secondsOfHour = 60 * 60
+	secondsOfDay  = 24 * secondsOfHour
+	secondsOfWeek = 7 * secondsOfDay
+)
+
+// learn fills the table with the trimmed means of its cells, shrunk by the
 // Spearman–Brown reliability of two halves: every other period against the
 // rest. A table that the halves do not agree on stays nil.
-func learnCycle(clock features.Clock, rest []float64, offset int, c cycle) cycle {
-	n := max(1, (c.period+c.cell-1)/c.cell)
-	halves := [2][][]float64{make([][]float64, n), make([][]float64, n)}
+func (c *cycle) learn(clock features.Clock, rest []float64, middle int) {
+	n := (c.period + c.cell - 1) / c.cell
+	even, odd := make([][]float64, n), make([][]float64, n)
+	room := make([]float64, 2*n*(len(rest)/n/2+2))
+	for k := range n {
+		size := len(room) / (2 * n)
+		even[k], odd[k] = room[2*k*size:2*k*size:(2*k+1)*size], room[(2*k+1)*size:(2*k+1)*size:(2*k+2)*size]
+	}
 	for i, v := range rest {
 		if math.IsNaN(v) {
 			continue
 		}
-		local := int(clock.Local(i)) + 4*int(day/time.Second) + offset // weeks begin on Sunday
-		cell := clock.SecondOfWeek(i) + offset
-		half, k := local/c.period&1, cell%c.period/c.cell
-		halves[half][k] = append(halves[half][k], v)
+		local := int(clock.Local(i)) + 4*secondsOfDay + middle // weeks begin on Sunday
+		k := (clock.SecondOfWeek(i) + middle) % c.period / c.cell
+		if local/c.period&1 == 0 {
+			even[k] = append(even[k], v)
+		} else {
+			odd[k] = append(odd[k], v)
+		}
 	}
-	all, even, odd := make([]float64, n), make([]float64, n), make([]float64, n)
+	all, a, b := make([]float64, n), make([]float64, n), make([]float64, n)
 	for k := range n {
-		even[k], odd[k] = trimmedMean(halves[0][k]), trimmedMean(halves[1][k])
-		all[k] = trimmedMean(append(halves[0][k], halves[1][k]...))
+		a[k], b[k] = trimmedMean(even[k]), trimmedMean(odd[k])
+		all[k] = trimmedMean(append(even[k], odd[k]...))
 	}
-	r := correlation(even, odd)
+	r := correlation(a, b)
 	if !(r > 0) {
-		return c
+		return
 	}
 	c.table = all
 	for k, v := range all {
@@ -124,7 +152,6 @@ func learnCycle(clock features.Clock, rest []float64, offset int, c cycle) cycle
 		}
 		c.table[k] = v * 2 * r / (1 + r)
 	}
-	return c
 }
 
 // withoutLevel subtracts the centred mean over a whole period, so that a
@@ -165,28 +192,17 @@ func withoutLevel(x []float64, period int) []float64 {
 
 // clip bounds values so that a single one cannot carry a mean away.
 func clip(x []float64) []float64 {
-	sorted := observedOf(x)
-	if len(sorted) == 0 {
+	some := observedOf(x)
+	if len(some) == 0 {
 		return x
 	}
-	slices.Sort(sorted)
-	at := func(q float64) float64 { return sorted[int(q*float64(len(sorted)-1))] }
+	at := func(q float64) float64 { return nth(some, int(q*float64(len(some)-1))) }
 	low, high := at(0.01)-3*(at(0.5)-at(0.01)), at(0.99)+3*(at(0.99)-at(0.5))
 	out := make([]float64, len(x))
 	for i, v := range x {
 		out[i] = math.NaN()
 		if series.Observed(v) {
 			out[i] = min(max(v, low), high)
-		}
-	}
-	return out
-}
-
-func observedOf(x []float64) []float64 {
-	out := make([]float64, 0, len(x))
-	for _, v := range x {
-		if series.Observed(v) {
-			out = append(out, v)
 		}
 	}
 	return out
