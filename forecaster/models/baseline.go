@@ -15,12 +15,12 @@ import (
 //
 // on the metric or, where it is never negative, on its square root: there the
 // noise of a count is even and a season half multiplies. The season s adds up
-// minutes of the hour, quarters of the day and hours of the week. The level l is exponentially
-// smoothed with innovations cut at four times their usual size (Gelper, Fried
-// and Croux 2010), L is its average over days, b is a damped trend (Gardner
-// and McKenzie 1985). The root, the smoothing, the return ρ, whether there is
-// a trend and whether there is a season are chosen by how well each forecast
-// the recent past.
+// minutes of the hour, quarters of the day and hours of the week. The level l
+// is exponentially smoothed with innovations cut at four times their usual size
+// (Gelper, Fried and Croux 2010), L is its average over days, b is a damped
+// trend (Gardner and McKenzie 1985). The root, the smoothing, the return ρ,
+// whether there is a trend and whether there is a season are chosen by how well
+// each forecast the recent past.
 func NewBaseline(o Options) *Calibrated {
 	return Calibrate(func() Method { return &baseline{} }, o)
 }
