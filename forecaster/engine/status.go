@@ -69,9 +69,9 @@ func (e *Engine) Latest(ctx context.Context, workload string) (forecast.Snapshot
 
 func notReady(workload string, why error) error {
 	if why == nil {
-		return fmt.Errorf("%w of %s: the warm start has not reached it", forecast.ErrNotReady, workload)
+		return fmt.Errorf("%w: %s: the warm start has not reached it", forecast.ErrNotReady, workload)
 	}
-	return fmt.Errorf("%w of %s: %w", forecast.ErrNotReady, workload, why)
+	return fmt.Errorf("%w: %s: %w", forecast.ErrNotReady, workload, why)
 }
 
 func (e *Engine) find(workload string) (*worker, error) {
