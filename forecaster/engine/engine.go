@@ -37,26 +37,20 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kedastral/kedastral/forecaster/clock"
 	"github.com/kedastral/kedastral/forecaster/storage"
 )
 
 // Options are what an engine is made with besides its workloads.
 type Options struct {
 	Store       storage.Store
-	Clock       Clock
+	Clock       clock.Clock // decides what is due and how old data is
 	Log         *slog.Logger
 	Metrics     *Metrics
 	Concurrency int           // ticks that may run at once; ≥ 1
 	Settle      time.Duration // how long after a step its data is complete at the source
 	MaxDataAge  time.Duration // the newest observation may be this old, then nothing is published
-	TickTimeout time.Duration // the backstop under a source that never answers
-}
-
-// Clock is the time an engine lives by.
-type Clock interface {
-	Now() time.Time
-	// Sleep waits d, or until ctx ends, which is its error.
-	Sleep(ctx context.Context, d time.Duration) error
+	TickTimeout time.Duration // in real time: the backstop under a source that never answers
 }
 
 // Engine runs the ticks of all workloads and answers with what they published.
@@ -123,7 +117,7 @@ func (e *Engine) loop(ctx context.Context, k *worker) {
 		e.tick(ctx, k, at)
 		<-e.slots
 		at = k.skipTo(at.Add(k.Interval), due().Add(k.Interval))
-		if e.Clock.Sleep(ctx, at.Add(delay).Sub(e.Clock.Now())) != nil {
+		if e.Clock.Until(ctx, at.Add(delay)) != nil {
 			return
 		}
 	}

@@ -102,12 +102,12 @@ func (k *worker) words(s forecast.Snapshot, d capacity.Decision) []string {
 
 func (k *worker) first(s forecast.Snapshot, d capacity.Decision) string {
 	return fmt.Sprintf("%s for the step starting %s, at most %s within the %v that follow.",
-		replicas(s.DesiredReplicas[0]), clock(s.GeneratedAt), replicas(peak(s.DesiredReplicas)), k.Horizon)
+		replicas(s.DesiredReplicas[0]), stamp(s.GeneratedAt), replicas(peak(s.DesiredReplicas)), k.Horizon)
 }
 
 func (k *worker) observed(s forecast.Snapshot, d capacity.Decision) string {
 	return fmt.Sprintf("The load observed up to %s was %.4g: at %g a replica%s it needs %s.",
-		clock(s.Observed.At), s.Observed.Value, k.Rules.TargetPerPod, k.headroom(), replicas(d.Prev))
+		stamp(s.Observed.At), s.Observed.Value, k.Rules.TargetPerPod, k.headroom(), replicas(d.Prev))
 }
 
 // highest tells the step that asks for most: which quantile of which forecast,
@@ -121,7 +121,7 @@ func (k *worker) highest(s forecast.Snapshot, d capacity.Decision) string {
 	}
 	step, ahead := d.Steps[top], time.Duration(top)*s.Step()
 	text := fmt.Sprintf("The forecast needs most at %s, %v after its start: the %s of %s there is %.4g, which needs %s",
-		clock(s.GeneratedAt.Add(ahead)), ahead, quantile(d.Level), s.Model, step.Load, replicas(step.Needed))
+		stamp(s.GeneratedAt.Add(ahead)), ahead, quantile(d.Level), s.Model, step.Load, replicas(step.Needed))
 	if n := k.Rules.PrewarmWindowSteps; n > 0 {
 		text += fmt.Sprintf(", the %d steps after it included", n)
 	}
@@ -152,7 +152,7 @@ func replicas(n int) string {
 	return fmt.Sprintf("%d replicas", n)
 }
 
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
 // oneLine is the text of joined errors as one sentence.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/capacity"
+	"github.com/kedastral/kedastral/forecaster/clock"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/models"
@@ -18,20 +19,6 @@ import (
 	"github.com/kedastral/kedastral/forecaster/storage"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
-
-// clock is the time of a synctest bubble.
-type clock struct{}
-
-func (clock) Now() time.Time { return time.Now() }
-
-func (clock) Sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // source answers with load(t) for every step that has ended, or with err.
 type source struct {
@@ -135,7 +122,7 @@ func using(w engine.Workload, m *model) engine.Workload {
 
 func options() engine.Options {
 	return engine.Options{
-		Store: storage.NewMemory(), Clock: clock{}, Concurrency: 8,
+		Store: storage.NewMemory(), Clock: clock.Real(), Concurrency: 8,
 		Settle: 5 * time.Second, MaxDataAge: 10 * time.Minute, TickTimeout: time.Minute,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
@@ -25,6 +26,7 @@ type Metrics struct {
 	coverage  *prometheus.GaugeVec
 	mode      *prometheus.GaugeVec
 	sourceUp  *prometheus.GaugeVec
+	warning   *prometheus.GaugeVec
 	stages    *prometheus.HistogramVec
 	errors    *prometheus.CounterVec
 	skips     *prometheus.CounterVec
@@ -49,6 +51,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		skill:     gauge("skill", "Skill of the model over the recent past: 1 - error / error of the better benchmark."),
 		coverage:  gauge("coverage_ratio", "Share of the recent past that stayed at or below the quantile forecast for it.", "quantile"),
 		mode:      gauge("mode", "1 for the mode the latest snapshot was planned in, 0 for the others.", "mode"),
+		warning:   gauge("source_warning", "1 if the source says that something looks wrong with the metric, by kind.", "kind"),
 		sourceUp:  gauge("source_up", "1 if the newest read of the workload's history succeeded, 0 if not."),
 		stages: promauto.With(reg).NewHistogramVec(prometheus.HistogramOpts{
 			Name:    prefix + "stage_duration_seconds",
@@ -80,6 +83,17 @@ func (m *Metrics) collected(workload string, ok bool) {
 		up = 1
 	}
 	m.sourceUp.WithLabelValues(workload).Set(up)
+}
+
+// warned shows which kinds of warnings the source has about a metric.
+func (m *Metrics) warned(workload string, kinds map[string]bool) {
+	for _, kind := range []string{adapters.WarnAverage, adapters.WarnClockSkew, adapters.WarnCounter, adapters.WarnNegative} {
+		on := 0.0
+		if kinds[kind] {
+			on = 1
+		}
+		m.warning.WithLabelValues(workload, kind).Set(on)
+	}
 }
 
 // failed counts every fault that is part of err.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/models"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
@@ -57,6 +58,9 @@ func guard(in stage, do func() error) (err error) {
 
 // reason is the kind of a fault: few, fixed words that can be a label.
 func reason(err error) string {
+	if f := (*adapters.Fault)(nil); errors.As(err, &f) {
+		return f.Reason
+	}
 	for _, kind := range []struct {
 		is   error
 		word string

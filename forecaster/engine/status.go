@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/models"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
@@ -38,6 +39,7 @@ type Status struct {
 	Replicas     *int          `json:"replicas,omitempty"`     // for the step it starts with
 	PeakReplicas *int          `json:"peakReplicas,omitempty"` // the most it asks for within its horizon
 	Skill        *float64      `json:"skill,omitempty"`        // of the model over the recent past
+	Warnings     []string      `json:"warnings,omitempty"`     // what looks wrong with the metric itself
 	Skipped      int           `json:"skippedTicks"`
 	LastTick     time.Time     `json:"lastTick,omitzero"` // the instant the newest tick was for
 }
@@ -113,7 +115,7 @@ func (k *worker) outcome() outcome {
 // since its tick.
 func (k *worker) status(now time.Time) Status {
 	last := k.outcome()
-	st := Status{Workload: k.Name, Metric: k.Metric, Source: k.Source.Name(), Skipped: last.skipped, LastTick: last.at}
+	st := Status{Workload: k.Name, Metric: k.Metric, Source: k.Source.Name(), Warnings: last.warnings, Skipped: last.skipped, LastTick: last.at}
 	why := last.fault
 	switch p := last.published; {
 	case !last.attempted:
@@ -155,7 +157,7 @@ func (st *Status) show(s forecast.Snapshot) {
 // next is what a person can do about a fault.
 func next(err error) string {
 	switch {
-	case errors.Is(err, models.ErrTooShort), errors.Is(err, errNoData):
+	case errors.Is(err, models.ErrTooShort), errors.Is(err, errNoData), errors.Is(err, adapters.ErrNoData):
 		return "let the source gather more history, or check that the query returns a series for this workload"
 	case errors.Is(err, errPanic), errors.Is(err, errNotFinite), errors.Is(err, errShape):
 		return "report this with the log of the tick, and choose another MODEL for the workload until then"
@@ -166,8 +168,11 @@ func next(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "make the query cheaper (a recording rule), or the source's timeout longer"
 	}
+	if errors.Is(err, adapters.ErrConfig) {
+		return "mend what the reason names; the source is asked again at every tick"
+	}
 	if f := (*fault)(nil); errors.As(err, &f) && f.stage == collectStage {
-		return "check the source and the workload's query"
+		return "see to the source; it is asked again at every tick"
 	}
 	return "see the log of the tick"
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/capacity"
 	"github.com/kedastral/kedastral/forecaster/series"
 	"github.com/kedastral/kedastral/forecaster/storage"
@@ -36,6 +37,7 @@ type outcome struct {
 	fault     error             // of the newest tick
 	published forecast.Snapshot // the newest; zero before the first
 	decision  capacity.Decision // that it was published by
+	warnings  []string          // of the newest read that succeeded
 }
 
 func newWorker(w Workload, o Options) *worker {
@@ -51,9 +53,10 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return // shutting down says nothing about the workload
 	}
+	warnings := k.warned()
 	k.mu.Lock()
 	before := k.last.fault
-	k.last.attempted, k.last.at, k.last.fault = true, at, err
+	k.last.attempted, k.last.at, k.last.fault, k.last.warnings = true, at, err, warnings
 	if !s.GeneratedAt.IsZero() {
 		k.last.published, k.last.decision = s, decision
 	}
@@ -104,17 +107,33 @@ func (k *worker) collect(ctx context.Context, at time.Time) error {
 		if err != nil {
 			return fmt.Errorf("reading %s from %s: %w", k.Metric, k.Source.Name(), err)
 		}
-		if err := onGrid(frame, k.Step, at); err != nil {
+		if err := onGrid(frame, k.Step); err != nil {
 			return fmt.Errorf("reading %s from %s: %w", k.Metric, k.Source.Name(), err)
 		}
-		k.history = between(frame, start, at)
+		k.history = frame.Window(start, at)
 		return nil
 	})
 	if err != nil && k.history.Len() > 0 {
-		k.history = between(k.history, start, at)
+		k.history = k.history.Window(start, at)
 	}
 	k.metrics.collected(k.Name, err == nil)
 	return err
+}
+
+// warned is what the source says looks wrong although it could be read.
+func (k *worker) warned() []string {
+	warner, ok := k.Source.(adapters.Warner)
+	if !ok {
+		return nil
+	}
+	kinds := make(map[string]bool)
+	var texts []string
+	for _, w := range warner.Warnings() {
+		kinds[w.Kind] = true
+		texts = append(texts, w.Text)
+	}
+	k.metrics.warned(k.Name, kinds)
+	return texts
 }
 
 // put publishes a snapshot whose data is young enough.

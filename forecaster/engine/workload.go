@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"time"
 
+	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/capacity"
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/models"
@@ -16,7 +17,7 @@ import (
 type Workload struct {
 	Name          string // NAMESPACE/NAME
 	Metric        string // what its load measures, for people
-	Source        Source
+	Source        adapters.Adapter
 	NewModel      func() (models.Model, error) // an untrained model; called for every fit
 	Step          time.Duration                // of the history and of the forecast; whole seconds
 	Interval      time.Duration                // between two ticks
