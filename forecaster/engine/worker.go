@@ -105,10 +105,10 @@ func (k *worker) collect(ctx context.Context, at time.Time) error {
 		defer k.pipeline.timed(collectStage)()
 		frame, err := k.Source.Collect(ctx, seconds(k.reach()))
 		if err != nil {
-			return fmt.Errorf("reading %s from %s: %w", k.Metric, k.Source.Name(), err)
+			return err // it names the source and the metric
 		}
 		if err := onGrid(frame, k.Step); err != nil {
-			return fmt.Errorf("reading %s from %s: %w", k.Metric, k.Source.Name(), err)
+			return fmt.Errorf("history of %s from %s: %w", k.Metric, k.Source.Name(), err)
 		}
 		k.history = frame.Window(start, at)
 		return nil
@@ -166,7 +166,7 @@ func (k *worker) tell(ctx context.Context, before, now error) {
 		if f := (*fault)(nil); errors.As(now, &f) && f.stack != nil {
 			attrs = append(attrs, "stack", string(f.stack))
 		}
-		k.log.WarnContext(ctx, "tick failed, the last forecast stands", attrs...)
+		k.log.WarnContext(ctx, "tick failed", attrs...)
 	case now != nil:
 		k.log.DebugContext(ctx, "tick failed again", "err", now)
 	case before != nil:
