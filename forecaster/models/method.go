@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -176,8 +177,8 @@ func finite(values []float64) error {
 
 // lastObserved is the index of the newest observation, or -1.
 func lastObserved(values []float64) int {
-	for i := len(values) - 1; i >= 0; i-- {
-		if series.Observed(values[i]) {
+	for i, v := range slices.Backward(values) {
+		if series.Observed(v) {
 			return i
 		}
 	}

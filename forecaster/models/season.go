@@ -9,26 +9,15 @@ import (
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
-const (
-	quarter = 15 * time.Minute
-	trimmed = 0.2 // share of a cell's values left out at either end
-)
+const quarter = 15 * time.Minute
 
 // season is what repeats: the hour of the day in quarters, the hours by which
-// a day of the week differs from it, and the minutes of the hour. Each level
-// is learned from what the ones before left over, and shrunk by how well one
-// half of the history agrees with the other about it.
+// a day of the week differs from it, and before both the minutes of the hour.
+// Each level is learned from what the ones before left over, and shrunk by how
+// well one half of the history agrees with the other about it.
 type season struct {
 	offset time.Duration // from a step's start to its middle
 	levels []cycle
-}
-
-// cycle is one level: a table that is walked through once a period.
-type cycle struct {
-	period, cell int     // seconds
-	perCell      float64 // 1 / cell
-	smooth       bool
-	table        []float64
 }
 
 // learnSeason finds what repeats in x, the frame's history in the model's own
@@ -44,26 +33,36 @@ func learnSeason(f features.Frame, x []float64) season {
 	if span >= 2*week {
 		around = week
 	}
-	clock, middle := f.Clock(), int(s.offset/time.Second)
-	rest := withoutLevel(clip(x), int(around/f.Step))
-	learn := func(period, cell time.Duration, smooth bool) {
-		c := cycle{period: int(period / time.Second), cell: int(cell / time.Second), perCell: 1 / cell.Seconds(), smooth: smooth}
-		if c.learn(clock, rest, middle); c.table == nil {
-			return
-		}
-		for i := range rest {
-			rest[i] -= c.at(clock.SecondOfWeek(i) + middle)
-		}
-		s.levels = append(s.levels, c)
-	}
-	learn(day, max(quarter, f.Step), true)
-	if around == week {
-		learn(week, max(time.Hour, f.Step), true)
-	}
+	l := lesson{clock: f.Clock(), middle: int(s.offset / time.Second), x: clip(x), step: f.Step}
 	if f.Step <= 5*time.Minute && time.Hour%f.Step == 0 {
-		learn(time.Hour, max(time.Minute, f.Step), false)
+		s.levels = append(s.levels, l.learn(time.Hour, time.Hour, max(time.Minute, f.Step), false)...)
+	}
+	s.levels = append(s.levels, l.learn(around, day, max(quarter, f.Step), true)...)
+	if around == week {
+		s.levels = append(s.levels, l.learn(around, week, max(time.Hour, f.Step), true)...)
 	}
 	return s
+}
+
+// lesson is a history that levels are learned from one after another.
+type lesson struct {
+	clock  features.Clock
+	middle int // seconds from a step's start to its middle
+	step   time.Duration
+	x      []float64 // what the levels so far left over
+}
+
+// learn takes a level of the given period out of what is left, once freed of
+// the mean around it. It returns none where nothing repeats.
+func (l *lesson) learn(around, period, cell time.Duration, smooth bool) []cycle {
+	c := cycle{period: int(period / time.Second), cell: int(cell / time.Second), perCell: 1 / cell.Seconds(), smooth: smooth}
+	if c.learn(l.clock, withoutLevel(l.x, int(around/l.step)), l.middle); c.table == nil {
+		return nil
+	}
+	for i := range l.x {
+		l.x[i] -= c.at(l.clock.SecondOfWeek(i) + l.middle)
+	}
+	return []cycle{c}
 }
 
 // over is the season of every step from the given one to the end of the
@@ -78,80 +77,6 @@ func (s season) over(f features.Frame, from int) []float64 {
 		}
 	}
 	return out
-}
-
-// at is the table's value at a second of the week, interpolated between the
-// middles of its cells where the level is smooth. It runs for every step of a
-// history, hence no division by what the compiler does not know.
-func (c *cycle) at(second int) float64 {
-	switch c.period {
-	case secondsOfHour:
-		second %= secondsOfHour
-	case secondsOfDay:
-		second %= secondsOfDay
-	default:
-		second %= secondsOfWeek
-	}
-	position, n := float64(second)*c.perCell, len(c.table)
-	if !c.smooth {
-		return c.table[min(int(position), n-1)]
-	}
-	if position -= 0.5; position < 0 {
-		position += float64(n)
-	}
-	low := int(position)
-	high := low + 1
-	if high >= n {
-		low, high = min(low, n-1), 0
-	}
-	return c.table[low] + (position-float64(low))*(c.table[high]-c.table[low])
-}
-
-const (
-	secondsOfHour = 60 * 60
-	secondsOfDay  = 24 * secondsOfHour
-	secondsOfWeek = 7 * secondsOfDay
-)
-
-// learn fills the table with the trimmed means of its cells, shrunk by the
-// Spearman–Brown reliability of two halves: every other period against the
-// rest. A table that the halves do not agree on stays nil.
-func (c *cycle) learn(clock features.Clock, rest []float64, middle int) {
-	n := (c.period + c.cell - 1) / c.cell
-	even, odd := make([][]float64, n), make([][]float64, n)
-	room := make([]float64, 2*n*(len(rest)/n/2+2))
-	for k := range n {
-		size := len(room) / (2 * n)
-		even[k], odd[k] = room[2*k*size:2*k*size:(2*k+1)*size], room[(2*k+1)*size:(2*k+1)*size:(2*k+2)*size]
-	}
-	for i, v := range rest {
-		if math.IsNaN(v) {
-			continue
-		}
-		local := int(clock.Local(i)) + 4*secondsOfDay + middle // weeks begin on Sunday
-		k := (clock.SecondOfWeek(i) + middle) % c.period / c.cell
-		if local/c.period&1 == 0 {
-			even[k] = append(even[k], v)
-		} else {
-			odd[k] = append(odd[k], v)
-		}
-	}
-	all, a, b := make([]float64, n), make([]float64, n), make([]float64, n)
-	for k := range n {
-		a[k], b[k] = trimmedMean(even[k]), trimmedMean(odd[k])
-		all[k] = trimmedMean(append(even[k], odd[k]...))
-	}
-	r := correlation(a, b)
-	if !(r > 0) {
-		return
-	}
-	c.table = all
-	for k, v := range all {
-		if math.IsNaN(v) {
-			v = 0
-		}
-		c.table[k] = v * 2 * r / (1 + r)
-	}
 }
 
 // withoutLevel subtracts the centred mean over a whole period, so that a
@@ -194,7 +119,7 @@ func withoutLevel(x []float64, period int) []float64 {
 func clip(x []float64) []float64 {
 	some := observedOf(x)
 	if len(some) == 0 {
-		return x
+		return slices.Clone(x)
 	}
 	at := func(q float64) float64 { return nth(some, int(q*float64(len(some)-1))) }
 	low, high := at(0.01)-3*(at(0.5)-at(0.01)), at(0.99)+3*(at(0.99)-at(0.5))
@@ -206,34 +131,4 @@ func clip(x []float64) []float64 {
 		}
 	}
 	return out
-}
-
-// trimmedMean sorts the values; NaN of none.
-func trimmedMean(values []float64) float64 {
-	if len(values) == 0 {
-		return math.NaN()
-	}
-	slices.Sort(values)
-	cut := int(trimmed * float64(len(values)))
-	mean := 0.0
-	for i, v := range values[cut : len(values)-cut] {
-		mean += (v - mean) / float64(i+1)
-	}
-	return mean
-}
-
-// correlation is Pearson's r of the pairs without NaN; NaN where there is
-// none.
-func correlation(a, b []float64) float64 {
-	var n, ma, mb, aa, bb, ab float64
-	for i := range a {
-		if math.IsNaN(a[i]) || math.IsNaN(b[i]) {
-			continue
-		}
-		n++
-		da, db := a[i]-ma, b[i]-mb
-		ma, mb = ma+da/n, mb+db/n
-		aa, bb, ab = aa+da*(a[i]-ma), bb+db*(b[i]-mb), ab+da*(b[i]-mb)
-	}
-	return ab / math.Sqrt(aa*bb)
 }
