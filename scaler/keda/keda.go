@@ -176,13 +176,14 @@ func (o Options) validate() error {
 			errs = append(errs, fmt.Errorf("%s=%v: %s", name, value, rule))
 		}
 	}
-	must(isName(o.Namespace), "Namespace", o.Namespace, "must be a Kubernetes name")
-	must(o.LeadTime >= 0, "LeadTime", o.LeadTime, "must not be negative")
-	must(o.StaleAfter > 0, "StaleAfter", o.StaleAfter, "must be positive")
-	must(o.FallbackReplicas >= 0, "FallbackReplicas", o.FallbackReplicas, "must not be negative")
-	must(o.Size > 0, "Size", o.Size, "must be positive")
-	must(o.PushInterval > 0, "PushInterval", o.PushInterval, "must be positive")
-	must(o.Budget > 0, "Budget", o.Budget, "must be positive")
-	must(o.Now != nil && o.Log != nil, "Now, Log", "nil", "must be set")
+	_, _, err := forecast.ParseWorkload(o.Namespace + "/x")
+	must(err == nil, "namespace", o.Namespace, "must be a Kubernetes namespace")
+	must(o.LeadTime >= 0, "lead time", o.LeadTime, "must not be negative")
+	must(o.StaleAfter > 0, "stale after", o.StaleAfter, "must be positive")
+	must(o.FallbackReplicas >= 0, "fallback replicas", o.FallbackReplicas, "must not be negative")
+	must(o.Size > 0, "size", o.Size, "must be positive")
+	must(o.PushInterval > 0, "push interval", o.PushInterval, "must be positive")
+	must(o.Budget > 0, "budget", o.Budget, "must be positive")
+	must(o.Now != nil && o.Log != nil, "clock and log", "nil", "must be set")
 	return errors.Join(errs...)
 }

@@ -1,7 +1,6 @@
 package keda
 
 import (
-	"math"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -116,7 +115,7 @@ func (w workloads) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	for name, st := range byWorkload {
-		gauge(generated, math.Trunc(float64(st.GeneratedAt.UnixMilli()))/1000, name)
+		gauge(generated, float64(st.GeneratedAt.Unix()), name)
 		gauge(replicas, float64(st.LastTold), name)
 		for _, s := range []State{Fresh, Held, Stale} {
 			on := 0.0

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	pb "github.com/kedacore/keda/v2/pkg/scalers/externalscaler"
+
+	"github.com/kedastral/kedastral/shared/forecast"
 )
 
 // target is one trigger of one ScaledObject and what it was last told. What was
@@ -42,7 +44,7 @@ func (s *Server) target(ref *pb.ScaledObjectRef) (*target, *refusal) {
 	if t, ok := s.targets.Get(set); ok {
 		return t, nil
 	}
-	if !isName(ref.GetName()) {
+	if _, _, err := forecast.ParseWorkload(s.Namespace + "/" + ref.GetName()); err != nil {
 		return nil, nameless
 	}
 	parsed, why := set.parse(s.Namespace, trigger{lead: s.LeadTime, fallback: s.FallbackReplicas})

@@ -51,10 +51,9 @@ func (t Transport) Serve(ctx context.Context, l net.Listener) error {
 	alive.Shutdown()
 	cut := time.AfterFunc(t.Grace, server.Stop)
 	defer cut.Stop()
-	context.AfterFunc(ctx, t.Server.Drain) // once the listener no longer accepts what drains
+	t.Server.Drain() // or GracefulStop would wait for the open streams for ever
 	server.GracefulStop()
-	<-served
-	return nil
+	return <-served
 }
 
 // options are the limits and the interceptors, outermost first.

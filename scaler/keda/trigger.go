@@ -152,7 +152,7 @@ func (s settings) target(namespace string) (string, *refusal) {
 	if !strings.Contains(name, "/") {
 		name = namespace + "/" + name
 	}
-	if err := forecast.ValidateWorkload(name); err != nil {
+	if _, _, err := forecast.ParseWorkload(name); err != nil {
 		return "", &refusal{text: keyWorkload + " must be NAME or NAMESPACE/NAME, both Kubernetes names"}
 	}
 	if !strings.HasPrefix(name, namespace+"/") {
