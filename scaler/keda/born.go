@@ -36,12 +36,7 @@ type bornAddr struct {
 }
 
 // life is how long a stream that opens now may stay open and still end well.
-// grpc asks a connection to close at nine tenths of its age limit at the
-// earliest, opens no stream on it from then on, and cuts it off after the
-// grace. A stream that ends a little within the grace after the one or, if it
-// opened later, after its own opening, is never cut off.
 func life(ctx context.Context, now time.Time) time.Duration {
-	const margin = ageGrace - 5*time.Second
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return margin
@@ -50,5 +45,17 @@ func life(ctx context.Context, now time.Time) time.Duration {
 	if !ok {
 		return margin
 	}
+	return lifeOf(addr, now)
+}
+
+// margin is a little less than the grace.
+const margin = ageGrace - 5*time.Second
+
+// lifeOf is life for a connection's age. grpc asks a connection to close at
+// nine tenths of its age limit at the earliest, opens no stream on it from then
+// on, and cuts it off after the grace. A stream that ends a little within the
+// grace after the one or, if it opened later, after its own opening, is never
+// cut off.
+func lifeOf(addr bornAddr, now time.Time) time.Duration {
 	return max(margin, addr.at.Add(maxAge*9/10+margin).Sub(now))
 }
