@@ -37,7 +37,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/kedastral/kedastral/forecaster/clock"
+	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/forecaster/storage"
 )
 

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/capacity"
-	"github.com/kedastral/kedastral/forecaster/clock"
+	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/models"

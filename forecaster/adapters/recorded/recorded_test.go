@@ -14,7 +14,7 @@ import (
 	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/adapters/adaptertest"
 	"github.com/kedastral/kedastral/forecaster/adapters/recorded"
-	"github.com/kedastral/kedastral/forecaster/clock"
+	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
