@@ -12,17 +12,17 @@ import (
 // step before, where there is no whole day), so 1 is as good as that and 0 is
 // perfect.
 type Accuracy struct {
-	Origins  int     `json:"origins"`
-	Failed   int     `json:"failed"`
-	Fault    string  `json:"fault,omitempty"`
-	Scale    float64 `json:"scale"`         // in the metric's unit
-	MASE     float64 `json:"mase"`          // mean absolute error ÷ scale
-	WAPE     float64 `json:"wape"`          // Σ|error| ÷ Σ|load|
-	LastMASE float64 `json:"lastValueMase"` // of repeating the last value, on the same steps
-	DayMASE  float64 `json:"dayAgoMase"`    // of repeating the value of a day before; 0 where there is none
-	Skill    float64 `json:"skill"`         // 1 − MASE ÷ the better of the two
-	Levels   []Level `json:"levels"`        // per quantile
-	Blocks   []Block `json:"blocks"`        // per part of the horizon
+	Origins  int      `json:"origins"`
+	Failed   int      `json:"failed"`
+	Fault    string   `json:"fault,omitempty"`
+	Scale    float64  `json:"scale"`                // in the metric's unit
+	MASE     float64  `json:"mase"`                 // mean absolute error ÷ scale
+	WAPE     float64  `json:"wape"`                 // Σ|error| ÷ Σ|load|
+	LastMASE float64  `json:"lastValueMase"`        // of repeating the last value, on the same steps
+	DayMASE  *float64 `json:"dayAgoMase,omitempty"` // of repeating the value of a day before; nil where there is none
+	Skill    float64  `json:"skill"`                // 1 − MASE ÷ the better of the two
+	Levels   []Level  `json:"levels"`               // per quantile
+	Blocks   []Block  `json:"blocks"`               // per part of the horizon
 }
 
 // Level is how one quantile of the forecasts fared.
@@ -34,10 +34,10 @@ type Level struct {
 
 // Block is the accuracy within a part of the horizon.
 type Block struct {
-	ToSeconds int     `json:"toSeconds"`
-	MASE      float64 `json:"mase"`
-	LastMASE  float64 `json:"lastValueMase"`
-	DayMASE   float64 `json:"dayAgoMase"`
+	ToSeconds int      `json:"toSeconds"`
+	MASE      float64  `json:"mase"`
+	LastMASE  float64  `json:"lastValueMase"`
+	DayMASE   *float64 `json:"dayAgoMase,omitempty"`
 }
 
 const day = 24 * time.Hour
@@ -133,17 +133,18 @@ func (s *errorSums) add(e oneError) {
 
 // scaled are the mean errors in units of the scale. Where a day before was not
 // always observed, its error is brought to the same steps by the model's own.
-func (s errorSums) scaled(scale float64) (model, last, dayAgo float64) {
+func (s errorSums) scaled(scale float64) (model, last float64, dayAgo *float64) {
 	if s.n == 0 {
-		return 0, 0, 0
+		return 0, 0, nil
 	}
 	n := float64(s.n)
 	model, last = ratio(s.model/n, scale), ratio(s.last/n, scale)
 	if s.days > 0 {
-		dayAgo = ratio(s.dayAgo/float64(s.days), scale)
+		v := ratio(s.dayAgo/float64(s.days), scale)
 		if s.modelWhereDay > 0 {
-			dayAgo *= (s.model / n) / (s.modelWhereDay / float64(s.days))
+			v *= (s.model / n) / (s.modelWhereDay / float64(s.days))
 		}
+		dayAgo = &v
 	}
 	return model, last, dayAgo
 }
@@ -173,10 +174,10 @@ func meanChange(values []float64, lag int) float64 {
 }
 
 // skill is 1 − error ÷ the better benchmark's, 0 where that never erred.
-func skill(model, last, dayAgo float64) float64 {
+func skill(model, last float64, dayAgo *float64) float64 {
 	best := last
-	if dayAgo > 0 {
-		best = min(best, dayAgo)
+	if dayAgo != nil {
+		best = min(best, *dayAgo)
 	}
 	if best == 0 {
 		return 0

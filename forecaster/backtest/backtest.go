@@ -54,7 +54,10 @@ func Run(ctx context.Context, w engine.Workload, history series.DataFrame, last 
 		return Replay{}, fmt.Errorf("replaying the last %v of the %v from %s on: nothing is left to learn from or to replay",
 			last, r.To.Sub(history.Start), history.Start.Format(time.RFC3339))
 	}
-	pipeline := engine.NewPipeline(w, nil)
+	pipeline, err := engine.NewPipeline(w)
+	if err != nil {
+		return Replay{}, err
+	}
 	padded := history.Window(pipeline.Start(r.From), r.To)
 	total := int((r.To.Sub(r.From)-1)/w.Interval) + 1
 	for i := range total {

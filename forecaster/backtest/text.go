@@ -60,9 +60,9 @@ func (r Report) outcomes(t *tabwriter.Writer, title string, outcomes []Outcome) 
 }
 
 // known prints an error that may not have been measured.
-func known(v float64) string {
-	if v == 0 {
+func known(v *float64) string {
+	if v == nil {
 		return "–"
 	}
-	return fmt.Sprintf("%.3f", v)
+	return fmt.Sprintf("%.3f", *v)
 }
