@@ -76,6 +76,9 @@ func (c *Calibrated) Train(ctx context.Context, history features.Frame) error {
 	if err := c.check(history); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("training %s: %w", c.name, err)
+	}
 	method := c.make()
 	if err := method.Fit(ctx, history); err != nil {
 		return fmt.Errorf("fitting %s: %w", c.name, err)
