@@ -80,6 +80,7 @@ type fit struct {
 	experts  []expert
 	knots    []int
 	weight   []float64 // knot × expert
+	top []float64
 	beta     []float64 // knot × feature
 	picks    []int     // experts that are features
 	spread   []float64 // knot × level, in the unit of power
@@ -153,20 +154,9 @@ func between(knots []int, h int) (k int, x float64) {
 // combined is the weighted forecast of step t.
 func (w *workspace) combined(f *fit, m *moment, t, h, k int, x float64) float64 {
 	for e, ex := range f.experts {
-		if ex.follow != fitted {
-			w.row[e] = w.predict(ex, m, t, h)
-		}
+		w.row[e] = w.predict(ex, m, t, h)
 	}
 	n := len(f.experts)
-	if len(f.picks) > 0 {
-		w.features(f.picks, w.row, m)
-		width := len(w.f)
-		a := dot(f.beta[k*width:(k+1)*width], w.f)
-		if x > 0 {
-			a += x * (dot(f.beta[(k+1)*width:(k+2)*width], w.f) - a)
-		}
-		w.row[n-1] = m.last + a
-	}
 	copy(w.mix, f.weight[k*n:(k+1)*n])
 	if x > 0 {
 		for e := range w.mix {
@@ -180,7 +170,18 @@ func (w *workspace) combined(f *fit, m *moment, t, h, k int, x float64) float64 
 		}
 		fmt.Println()
 	}
-	return w.blend(w.mix, w.row, f.scaling.signed)
+	base := w.blend(w.mix, w.row, f.scaling.signed)
+	if len(f.picks) == 0 {
+		return base
+	}
+	w.features(f.picks, w.row, m, base)
+	width := len(w.f)
+	a, share := dot(f.beta[k*width:(k+1)*width], w.f), f.top[2*k+1]
+	if x > 0 {
+		a += x * (dot(f.beta[(k+1)*width:(k+2)*width], w.f) - a)
+		share += x * (f.top[2*k+3] - share)
+	}
+	return base + share*a
 }
 
 // blend is the weighted mean of what experts say.

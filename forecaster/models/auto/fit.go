@@ -45,7 +45,6 @@ func (w *workspace) train(frame features.Frame, levels []float64) (*fit, error) 
 		}
 	}
 	if f.seasonal && !debug.NoFit {
-		f.experts = append(f.experts[:len(f.experts):len(f.experts)], expert{follow: fitted})
 		f.picks = picksOf(f.experts)
 	}
 	if f.seasonal {
@@ -54,6 +53,7 @@ func (w *workspace) train(frame features.Frame, levels []float64) (*fit, error) 
 	w.replay(f, frame.Horizon)
 	f.weight = append([]float64(nil), w.combine.weight...)
 	f.beta = append([]float64(nil), w.fit.beta...)
+	f.top = append([]float64(nil), w.top.weight...)
 	w.calibrate(f)
 	if debug.Why {
 		w.why(f)
@@ -92,13 +92,14 @@ func picksOf(experts []expert) []int {
 }
 
 // features fills w.f with what the regression sees.
-func (w *workspace) features(picks []int, row []float64, m *moment) {
-	w.f = grow(w.f, len(picks)+4)
+func (w *workspace) features(picks []int, row []float64, m *moment, base float64) {
+	w.f = grow(w.f, len(picks)+5)
 	for i, e := range picks {
 		w.f[i] = row[e] - m.last
 	}
 	copy(w.f[len(picks):], m.steps[:])
 	w.f[len(picks)+3] = 0.1
+	w.f[len(picks)+4] = base - m.last
 }
 
 // replay forecasts the past from origins spread over it, each with what was
@@ -129,8 +130,10 @@ func (w *workspace) replay(f *fit, horizon int) {
 	w.preds = grow(w.preds, N*K*E)
 	w.target = grow(w.target, N*K)
 	w.mean = grow(w.mean, N*K)
+	w.base, w.fitted = grow(w.base, N*K), grow(w.fitted, N*K)
 	w.combine.reset(K, E)
-	w.fit.reset(K, len(f.picks)+4)
+	w.top.reset(K, 2)
+	w.fit.reset(K, len(f.picks)+5)
 	w.vintages(f, first, furthest)
 }
 
@@ -202,6 +205,7 @@ func (w *workspace) vintages(f *fit, first, furthest int) {
 	for k := range f.knots {
 		w.settle(f, k, math.MaxInt, pending)
 		w.combine.weigh(k)
+		w.top.weigh(k)
 	}
 }
 
@@ -247,22 +251,12 @@ func (w *workspace) evaluate(f *fit, i int) {
 			continue
 		}
 		for e, ex := range f.experts {
-			if ex.follow != fitted {
-				row[e] = w.predict(ex, &m, t, h)
-			}
-		}
-		if len(f.picks) > 0 {
-			w.features(f.picks, row, &m)
-			row[E-1] = m.last + w.fit.at(k, w.f)
-			if w.fit.mass[k] == 0 {
-				row[E-1] = row[daily30]
-			}
+			row[e] = w.predict(ex, &m, t, h)
 		}
 	}
 	w.moments = append(w.moments[:i], moment{last: m.last, steps: m.steps})
 }
 
-const daily30 = 11
 
 func (w *workspace) learnOrigin(f *fit, i int) {
 	K, E := len(f.knots), len(f.experts)
@@ -272,8 +266,9 @@ func (w *workspace) learnOrigin(f *fit, i int) {
 		if math.IsNaN(y) {
 			continue
 		}
-		w.features(f.picks, w.preds[(i*K+k)*E:(i*K+k+1)*E], m)
-		w.fit.learn(k, w.f, y-m.last, 1)
+		b := w.base[i*K+k]
+		w.features(f.picks, w.preds[(i*K+k)*E:(i*K+k+1)*E], m, b)
+		w.fit.learn(k, w.f, y-b, 1)
 	}
 }
 
@@ -284,8 +279,16 @@ func (w *workspace) score(f *fit, i int, pending []int) {
 		w.settle(f, k, w.origins[i], pending)
 	}
 	for k := range f.knots {
-		weight := w.combine.weigh(k)
-		w.mean[i*K+k] = w.blend(weight, w.preds[(i*K+k)*E:(i*K+k+1)*E], f.scaling.signed)
+		j := i*K + k
+		row := w.preds[j*E : (j+1)*E]
+		w.base[j] = w.blend(w.combine.weigh(k), row, f.scaling.signed)
+		w.fitted[j], w.mean[j] = w.base[j], w.base[j]
+		if len(f.picks) > 0 {
+			w.features(f.picks, row, &w.moments[i], w.base[j])
+			w.fitted[j] += w.fit.at(k, w.f)
+			top := w.top.weigh(k)
+			w.mean[j] = w.blend(top, []float64{w.base[j], w.fitted[j]}, f.scaling.signed)
+		}
 	}
 }
 
@@ -316,6 +319,15 @@ func (w *workspace) settle(f *fit, k, now int, pending []int) {
 			}
 		}
 		w.combine.learn(k, w.errs, keep)
+		for e, p := range []float64{w.base[i*K+k], w.fitted[i*K+k]} {
+			if f.scaling.signed || !debug.Original {
+				w.errs[e] = abs(y - p)
+			} else {
+				p = max(p, 0)
+				w.errs[e] = abs(y*y - p*p)
+			}
+		}
+		w.top.learn(k, w.errs[:2], keep)
 	}
 }
 

@@ -25,6 +25,8 @@ type workspace struct {
 	origins           []int
 	preds             []float64 // origin × knot × expert, scaled
 	mean              []float64 // origin × knot, the blend
+	base, fitted []float64
+	top combiner
 	moments           []moment
 	vintage           vintage
 	row, mix, f, errs []float64
