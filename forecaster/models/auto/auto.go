@@ -74,13 +74,14 @@ func (m *Model) Score() models.Score {
 type fit struct {
 	step     time.Duration
 	scaling  scaling
-	levels   []float64
+	asked    []float64 // the levels to forecast
+	levels   []float64 // the levels calibrated, asked among them
 	season   vintage
 	seasonal bool
 	experts  []expert
 	knots    []int
 	weight   []float64 // knot × expert
-	top []float64
+	top      []float64
 	beta     []float64 // knot × feature
 	picks    []int     // experts that are features
 	spread   []float64 // knot × level, in the unit of power
@@ -110,25 +111,35 @@ func (w *workspace) predictFrame(f *fit, frame features.Frame) (models.Forecast,
 	}
 	m := w.look(g.n)
 	out := models.Forecast{Values: make([]float64, frame.Horizon)}
-	for _, l := range f.levels {
+	for _, l := range f.asked {
 		out.Quantiles = append(out.Quantiles, forecast.Quantile{Level: l, Values: make([]float64, frame.Horizon)})
 	}
 	w.row = grow(w.row, len(f.experts))
 	w.mix = grow(w.mix, len(f.experts))
+	w.law = grow(w.law, len(f.levels))
 	for i := range out.Values {
 		h := g.lead + i + 1
 		k, x := between(f.knots, h)
 		p := w.combined(f, &m, g.n+h-1, h, k, x)
-		out.Values[i] = f.scaling.out(p)
 		for j := range f.levels {
 			q := f.spread[k*len(f.levels)+j]
 			if x > 0 {
 				q += x * (f.spread[(k+1)*len(f.levels)+j] - q)
 			}
-			out.Quantiles[j].Values[i] = f.scaling.out(p + q*sigma(p, f.power))
+			w.law[j] = p + q*sigma(p, f.power)
+			if j > 0 {
+				w.law[j] = max(w.law[j], w.law[j-1])
+			}
+		}
+		gone := 0.0
+		if g.lost > 0 {
+			gone = float64(g.lost) / float64(g.lost+i+1)
+		}
+		out.Values[i] = f.scaling.out(quantile(f.levels, w.law, 0.5, gone))
+		for j, l := range f.asked {
+			out.Quantiles[j].Values[i] = f.scaling.out(quantile(f.levels, w.law, l, gone))
 		}
 	}
-	untangle(&out)
 	return out, nil
 }
 
@@ -166,7 +177,9 @@ func (w *workspace) combined(f *fit, m *moment, t, h, k int, x float64) float64 
 	if debug.Why {
 		fmt.Print(h)
 		for e := range f.experts {
-			if w.mix[e] > .03 { fmt.Printf(" %v:%.0f(%.2f)", f.experts[e], f.scaling.out(w.row[e]), w.mix[e]) }
+			if w.mix[e] > .03 {
+				fmt.Printf(" %v:%.0f(%.2f)", f.experts[e], f.scaling.out(w.row[e]), w.mix[e])
+			}
 		}
 		fmt.Println()
 	}

@@ -3,8 +3,6 @@ package auto
 import (
 	"math"
 	"slices"
-
-	"github.com/kedastral/kedastral/forecaster/models"
 )
 
 // sigma is how the spread grows with the scaled forecast.
@@ -62,12 +60,30 @@ func (w *workspace) calibrate(f *fit) {
 	}
 }
 
-// untangle sorts the quantiles of every step.
-func untangle(out *models.Forecast) {
-	for i := range out.Values {
-		for j := 1; j < len(out.Quantiles); j++ {
-			q := out.Quantiles[j].Values
-			q[i] = max(q[i], out.Quantiles[j-1].Values[i])
+// ladder is the levels a fit calibrates: the asked ones and enough others to
+// tell quantiles between them.
+func ladder(asked []float64) []float64 {
+	all := slices.Concat(asked, []float64{0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95})
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// quantile reads level l of a law given by its quantiles at levels, mixed with
+// zero at probability gone.
+func quantile(levels, law []float64, l, gone float64) float64 {
+	if gone > 0 {
+		if l <= gone {
+			return 0
 		}
+		l = (l - gone) / (1 - gone)
 	}
+	i, found := slices.BinarySearch(levels, l)
+	switch {
+	case found || i == 0:
+		return law[i]
+	case i == len(levels):
+		return law[i-1]
+	}
+	x := (l - levels[i-1]) / (levels[i] - levels[i-1])
+	return law[i-1] + x*(law[i]-law[i-1])
 }

@@ -14,23 +14,26 @@ const (
 	penalty    = 0.01
 )
 
-var debug = Debug{Origins: 500, Penalty: 0.01, RegKeep: 0.9, LossHalf: 1.5, Original: true, Least: 0.75, Hub: 3}
+var debug = Debug{Origins: 500, Penalty: 0.1, RegKeep: 0.9, LossHalf: 1.5, Original: false, Least: 0.86, Hub: 3, Only: -1, First: 0.6, Power: 0.5, Sharp: 24}
 
 // Debug holds knobs while the model is being shaped.
 type Debug struct {
-	Origins  int
-	Penalty  float64
-	RegKeep  float64
-	LossHalf float64
-	Original bool
+	Origins                   int
+	Penalty                   float64
+	RegKeep                   float64
+	LossHalf                  float64
+	Original                  bool
 	NoFit, NoWeek, NoDay, Why bool
-	Least float64
-	Hub float64
+	Least                     float64
+	Only                      int
+	Power, Norm, Sharp        float64
+	First                     float64
+	Hub                       float64
 }
 
 // train fits everything to a history.
 func (w *workspace) train(frame features.Frame, levels []float64) (*fit, error) {
-	f := &fit{step: frame.Step, scaling: measure(frame.Observed), levels: levels}
+	f := &fit{step: frame.Step, scaling: measure(frame.Observed), asked: levels, levels: ladder(levels)}
 	if err := w.lay(frame, f.scaling); err != nil {
 		return nil, err
 	}
@@ -54,6 +57,17 @@ func (w *workspace) train(frame features.Frame, levels []float64) (*fit, error) 
 	f.weight = append([]float64(nil), w.combine.weight...)
 	f.beta = append([]float64(nil), w.fit.beta...)
 	f.top = append([]float64(nil), w.top.weight...)
+	if debug.Only >= 0 && debug.Only < len(f.experts) {
+		for i := range f.weight {
+			f.weight[i] = 0
+			if i%len(f.experts) == debug.Only {
+				f.weight[i] = 1
+			}
+		}
+		for i := range f.top {
+			f.top[i] = float64((i + 1) % 2)
+		}
+	}
 	w.calibrate(f)
 	if debug.Why {
 		w.why(f)
@@ -111,10 +125,7 @@ func (w *workspace) replay(f *fit, horizon int) {
 	w.bank.reset(f.step, furthest)
 	first := max(1, g.n/4)
 	if f.seasonal {
-		first = max(g.day, min(2*g.day, g.n-2*g.day))
-		if len(f.experts) >= len(weeklyExperts) && g.n >= 2*g.week-g.day {
-			first = g.week
-		}
+		first = max(g.day, min(int(debug.First*float64(g.n)), g.week))
 	}
 	count := min(g.n-first, debug.Origins)
 	w.origins = w.origins[:0]
@@ -257,7 +268,6 @@ func (w *workspace) evaluate(f *fit, i int) {
 	w.moments = append(w.moments[:i], moment{last: m.last, steps: m.steps})
 }
 
-
 func (w *workspace) learnOrigin(f *fit, i int) {
 	K, E := len(f.knots), len(f.experts)
 	m := &w.moments[i]
@@ -318,6 +328,7 @@ func (w *workspace) settle(f *fit, k, now int, pending []int) {
 				w.errs[e] = abs(y*y - p*p)
 			}
 		}
+		w.normal()
 		w.combine.learn(k, w.errs, keep)
 		for e, p := range []float64{w.base[i*K+k], w.fitted[i*K+k]} {
 			if f.scaling.signed || !debug.Original {
@@ -327,7 +338,10 @@ func (w *workspace) settle(f *fit, k, now int, pending []int) {
 				w.errs[e] = abs(y*y - p*p)
 			}
 		}
-		w.top.learn(k, w.errs[:2], keep)
+		w.errs = w.errs[:2]
+		w.normal()
+		w.top.learn(k, w.errs, keep)
+		w.errs = w.errs[:E]
 	}
 }
 
@@ -341,5 +355,26 @@ func (w *workspace) why(f *fit) {
 			fmt.Printf(" %6.3f/%.2f", w.combine.loss[k*E+e]/max(1e-9, w.combine.seen[k])*f.scaling.unit, w.combine.weight[k*E+e])
 		}
 		fmt.Println()
+	}
+}
+
+func (w *workspace) normal() {
+	if debug.Power != 1 {
+		for i := range w.errs {
+			w.errs[i] = math.Pow(w.errs[i], debug.Power)
+		}
+	}
+	if debug.Norm > 0 {
+		sum := 0.0
+		for _, x := range w.errs {
+			sum += x
+		}
+		sum /= float64(len(w.errs))
+		sum = math.Pow(sum, debug.Norm)
+		if sum > 0 {
+			for i := range w.errs {
+				w.errs[i] /= sum
+			}
+		}
 	}
 }

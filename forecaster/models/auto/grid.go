@@ -70,6 +70,7 @@ type grid struct {
 	ok   []bool    // which of z were observed
 	n    int       // len(z)
 	lead int       // steps between the last observation and the origin
+	lost int       // of lead, steps at the very end that read zero for a lost metric
 	hour int       // steps in an hour, at least 1
 	day  int       // steps in a day, at least 1
 	week int       // steps in a week
@@ -92,7 +93,10 @@ func (w *workspace) lay(f features.Frame, s scaling) error {
 		n--
 	}
 	g := &w.grid
-	g.n, g.lead = n, len(f.Observed)-n
+	g.n, g.lead, g.lost = n, len(f.Observed)-n, 0
+	for i := len(f.Observed) - 1; i >= n && w.drop[i]; i-- {
+		g.lost++
+	}
 	g.z, g.ok = grow(g.z, n), grow(g.ok, n)
 	seen := 0
 	for i, v := range f.Observed[:n] {

@@ -1,5 +1,7 @@
 package auto
 
+import "math"
+
 // combiner weighs experts by how they fared, as time goes by: what it says at
 // an origin rests on truths known there, so its own past errors are honest.
 type combiner struct {
@@ -62,9 +64,7 @@ func (c *combiner) weigh(knot int) []float64 {
 			if x > 0 {
 				s = best / x
 			}
-			s2 := s * s
-			s4 := s2 * s2
-			weight[e] = s4 * s4 * s4
+			weight[e] = math.Pow(s, debug.Sharp)
 			total += weight[e]
 		}
 	}

@@ -21,18 +21,18 @@ type workspace struct {
 	curves curves
 	bank   bank
 
-	knots             []int
-	origins           []int
-	preds             []float64 // origin × knot × expert, scaled
-	mean              []float64 // origin × knot, the blend
-	base, fitted []float64
-	top combiner
-	moments           []moment
-	vintage           vintage
-	row, mix, f, errs []float64
-	target            []float64 // origin × knot, NaN where not observed
-	fit               ridge
-	combine           combiner
+	knots                  []int
+	origins                []int
+	preds                  []float64 // origin × knot × expert, scaled
+	mean                   []float64 // origin × knot, the blend
+	base, fitted           []float64
+	top                    combiner
+	moments                []moment
+	vintage                vintage
+	row, mix, f, errs, law []float64
+	target                 []float64 // origin × knot, NaN where not observed
+	fit                    ridge
+	combine                combiner
 }
 
 // grow returns s with length n, keeping its memory where it suffices.
