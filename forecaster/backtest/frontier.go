@@ -44,7 +44,7 @@ func (r Report) frontierChart() template.HTML {
 		label    func(Outcome) string
 	}{
 		{"ours", r.Frontier, func(o Outcome) string { return risk(o.Quantile) }},
-		{"theirs", r.Reactive, func(o Outcome) string { return number(o.Target) }},
+		{"theirs", r.Reactive, func(o Outcome) string { return fmt.Sprintf("%.3g", o.Target) }},
 	} {
 		pen := "M"
 		var path strings.Builder

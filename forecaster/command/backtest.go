@@ -27,7 +27,8 @@ import (
 // backtestFlags are what a backtest is asked; a zero value was not set.
 type backtestFlags struct {
 	history, workload, model             string
-	step, horizon, refresh, last, window duration
+	step, horizon, refresh, train        duration
+	last, window                         duration
 	startup, lead, settle                duration
 	quantiles                            levels
 	quantile, target, capacity, headroom float64
@@ -76,7 +77,7 @@ func (c Command) backtestFlags(args []string) (o backtestFlags, help bool, err e
 	f := flag.NewFlagSet("forecaster backtest", flag.ContinueOnError)
 	f.SetOutput(c.Stderr)
 	o = backtestFlags{
-		refresh: duration(5 * time.Minute), last: duration(3 * 24 * time.Hour), window: duration(8 * 24 * time.Hour),
+		train: duration(5 * time.Minute), last: duration(3 * 24 * time.Hour), window: duration(8 * 24 * time.Hour),
 		startup: duration(3 * time.Minute), settle: duration(15 * time.Second),
 		quantiles: levels{0.5, 0.75, 0.9, 0.95, 0.975, 0.99}, zone: zone{time.UTC},
 	}
@@ -84,8 +85,9 @@ func (c Command) backtestFlags(args []string) (o backtestFlags, help bool, err e
 	f.StringVar(&o.workload, "workload", "", "configured workload to replay instead, NAMESPACE/NAME; its settings are its own")
 	f.StringVar(&o.model, "model", "auto", "model that forecasts")
 	f.Var(&o.step, "step", "step of history and forecast; told from the history by default")
-	f.Var(&o.horizon, "horizon", "how far to forecast; by default the lead time, in whole steps")
-	f.Var(&o.refresh, "refresh", "how often to forecast and to fit anew; at least a step")
+	f.Var(&o.horizon, "horizon", "how far to forecast; by default as far as the lead time asks")
+	f.Var(&o.refresh, "refresh", "how often to forecast; by default every step, as the forecaster does")
+	f.Var(&o.train, "train", "how often to fit anew; at least as long as -refresh")
 	f.Var(&o.last, "last", "newest part of the history to replay")
 	f.Var(&o.window, "window", "history a forecast sees")
 	f.Var(&o.quantiles, "quantiles", "quantile levels to forecast and to try")
@@ -145,8 +147,11 @@ func (o backtestFlags) recorded() (engine.Workload, series.DataFrame, error) {
 		return engine.Workload{}, past, fmt.Errorf("%w: -model: %w", ErrUsage, err)
 	}
 	whole := func(d duration) time.Duration { return (time.Duration(d) + past.Step - 1) / past.Step * past.Step }
+	if o.refresh == 0 {
+		o.refresh = duration(past.Step)
+	}
 	if o.horizon == 0 {
-		o.horizon = o.lead + o.refresh
+		o.horizon = o.lead + o.refresh + duration(past.Step)
 	}
 	if o.target == 0 {
 		o.target = peak(past) / 20
@@ -161,7 +166,7 @@ func (o backtestFlags) recorded() (engine.Workload, series.DataFrame, error) {
 		Calendar: features.Calendar{Location: o.zone.Location},
 		Rules:    capacity.Rules{Policy: capacity.Policy{TargetPerPod: o.target, Headroom: o.headroom, MinReplicas: o.lowest, MaxReplicas: o.highest, Quantile: o.quantile}},
 	}
-	w.TrainInterval = w.Interval
+	w.TrainInterval = max(whole(o.train), w.Interval)
 	if err := w.Rules.Validate(); err != nil {
 		return w, past, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
