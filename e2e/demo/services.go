@@ -22,10 +22,10 @@ import (
 
 // services are the two real binaries, running, and the clock of the recording.
 type services struct {
-	forecaster, scaler           *process
-	forecasterHTTP, scalerHTTP   string
-	scalerGRPC                   string
-	clock                        clock.Clock
+	forecaster, scaler         *process
+	forecasterHTTP, scalerHTTP string
+	scalerGRPC                 string
+	clock                      clock.Clock
 }
 
 // ahead is how long before the replayed day the recording's clock starts: time
@@ -155,7 +155,7 @@ type tail struct {
 	buf bytes.Buffer
 }
 
-const tailBytes = 64 << 10
+const tailBytes = 4 << 10
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()

@@ -236,7 +236,8 @@ func TestNothingOfARequestIsRepeated(t *testing.T) {
 	const secret = "hunter2-secret"
 	for _, r := range []*pb.ScaledObjectRef{
 		ref("web", "leadTime", secret), ref("web", "fallbackReplicas", secret), ref("web", "workload", secret+"!"),
-		ref("web", "passwordFromEnv", secret), ref(secret + "\n"), {Namespace: secret, Name: secret},
+		ref("web", "passwordFromEnv", secret), ref(secret + "\n"),
+		{Namespace: secret, Name: secret},
 	} {
 		if _, err := b.ask(t, r); err == nil || strings.Contains(err.Error(), secret) {
 			t.Errorf("GetMetrics(%v) = %v; want an error without what was sent", r, err)
