@@ -6,6 +6,7 @@ import "math"
 // an origin rests on truths known there, so its own past errors are honest.
 type combiner struct {
 	experts int
+	prior   []float64
 	loss    []float64 // knot × expert, exponentially forgotten
 	weight  []float64 // knot × expert, summing to one a knot
 	seen    []float64 // per knot
@@ -54,6 +55,17 @@ func (c *combiner) weigh(knot int) []float64 {
 		weight[e] = sum
 		if e == 0 || sum < best {
 			best = sum
+		}
+	}
+	if len(c.prior) > 0 {
+		// What experts are worth on average outweighs a handful of origins.
+		sum, lost := best, best
+		_ = sum
+		for e := range weight {
+			weight[e] += debug.Prior / c.seen[knot] * lost * c.prior[e]
+			if e == 0 || weight[e] < best {
+				best = weight[e]
+			}
 		}
 	}
 	total := 0.0

@@ -27,6 +27,8 @@ type workspace struct {
 	mean                   []float64 // origin × knot, the blend
 	base, fitted           []float64
 	top                    combiner
+	misses                 []miss
+	recency                []float64
 	moments                []moment
 	vintage                vintage
 	row, mix, f, errs, law []float64
