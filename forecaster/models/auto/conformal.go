@@ -70,11 +70,22 @@ func (w *workspace) calibrate(f *fit) {
 		}
 		w.law = grow(w.law, L)
 		conformal(w.law, w.misses, f.levels)
+		shift := w.law[slices.Index(f.levels, 0.5)]
+		if !f.seasonal && debug.Mirror > 0 {
+			for _, m := range w.misses {
+				w.misses = append(w.misses, miss{-m.size, m.weight * debug.Mirror})
+			}
+		}
+		w.law = grow(w.law, L)
+		conformal(w.law, w.misses, f.levels)
 		student := w.evidence(f, k)
 		for j, l := range f.levels {
 			f.spread[k*L+j] = w.law[j] * widening(l, student)
 			if l == 0.5 {
 				f.spread[k*L+j] = 0
+				if !f.seasonal {
+					f.spread[k*L+j] = shift / 2
+				}
 			}
 		}
 	}
