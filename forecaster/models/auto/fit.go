@@ -18,20 +18,20 @@ var debug = Debug{Origins: 500, Penalty: 0.1, RegKeep: 0.9, LossHalf: 1.5, Origi
 
 // Debug holds knobs while the model is being shaped.
 type Debug struct {
-	Origins                     int
-	Penalty                     float64
-	RegKeep                     float64
-	LossHalf                    float64
-	Original                    bool
-	NoFit, NoWeek, NoDay, Why   bool
-	Least                       float64
-	Only                        int
-	Prior, ColdFirst, PS        float64
+	Origins                                   int
+	Penalty                                   float64
+	RegKeep                                   float64
+	LossHalf                                  float64
+	Original                                  bool
+	NoFit, NoWeek, NoDay, Why                 bool
+	Least                                     float64
+	Only                                      int
+	Prior, ColdFirst, PS                      float64
 	Bias, Mirror, Near, Evid, Margin, RecHalf float64
-	Hourly                      bool
-	Power, Norm, Sharp          float64
-	First                       float64
-	Hub                         float64
+	Hourly                                    bool
+	Power, Norm, Sharp                        float64
+	First                                     float64
+	Hub                                       float64
 }
 
 // train fits everything to a history.

@@ -1,7 +1,5 @@
 package auto
 
-import "math"
-
 // combiner weighs experts by how they fared, as time goes by: what it says at
 // an origin rests on truths known there, so its own past errors are honest.
 type combiner struct {
@@ -76,7 +74,10 @@ func (c *combiner) weigh(knot int) []float64 {
 			if x > 0 {
 				s = best / x
 			}
-			weight[e] = math.Pow(s, debug.Sharp)
+			s *= s * s
+			s *= s
+			s *= s
+			weight[e] = s * s
 			total += weight[e]
 		}
 	}
