@@ -14,7 +14,7 @@ const (
 	penalty    = 0.01
 )
 
-var debug = Debug{Origins: 500, Penalty: 0.1, RegKeep: 0.9, LossHalf: 1.5, Original: false, Least: 0.86, Hub: 3, Only: -1, Prior: 10, ColdFirst: 5, PS: 1, Near: 1, Mirror: 1, Evid: 1, Margin: 0.005, Hourly: true, RecHalf: 3, First: 0.6, Power: 0.5, Sharp: 24}
+var debug = Debug{Origins: 300, Penalty: 0.1, RegKeep: 0.9, LossHalf: 1.5, Original: false, Least: 0.86, Hub: 3, Only: -1, Prior: 10, ColdFirst: 5, PS: 1, Near: 1, Mirror: 1, Evid: 1, Margin: 0.005, Hourly: true, RecHalf: 3, First: 0.6, Power: 0.5, Sharp: 24}
 
 // Debug holds knobs while the model is being shaped.
 type Debug struct {
