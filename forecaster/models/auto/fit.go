@@ -14,7 +14,7 @@ const (
 	penalty    = 0.01
 )
 
-var debug = Debug{Origins: 300, Penalty: 0.1, RegKeep: 0.9, LossHalf: 1.5, Original: false, Least: 0.86, Hub: 3, Only: -1, Prior: 10, ColdFirst: 5, PS: 1, Near: 1, Mirror: 1, Evid: 1, Margin: 0.005, Hourly: true, RecHalf: 3, First: 0.6, Power: 0.5, Sharp: 24}
+var debug = Debug{Origins: 300, Penalty: 0.1, RegKeep: 0.9, LossHalf: 1.5, Original: false, Least: 0.86, Hub: 3, Only: -1, Prior: 10, ColdFirst: 5, PS: 1, Near: 1, Mirror: 1, Evid: 1, Margin: 0.005, Hourly: true, RecHalf: 3, Sim: 4, SimW: 2.5, First: 0.6, Power: 0.5, Sharp: 24}
 
 // Debug holds knobs while the model is being shaped.
 type Debug struct {
@@ -28,7 +28,8 @@ type Debug struct {
 	Only                                      int
 	Prior, ColdFirst, PS                      float64
 	Bias, Mirror, Near, Evid, Margin, RecHalf float64
-	Hourly                                    bool
+	Hourly bool
+	Sim, SimW float64
 	Power, Norm, Sharp                        float64
 	First                                     float64
 	Hub                                       float64
@@ -229,6 +230,9 @@ func (w *workspace) vintages(f *fit, first, furthest int) {
 	}
 	for k := range f.knots {
 		w.settle(f, k, math.MaxInt, pending)
+		if debug.Sim > 0 && f.seasonal {
+			w.similar(f, k)
+		}
 		w.combine.weigh(k)
 		w.top.weigh(k)
 	}
@@ -389,6 +393,27 @@ func (w *workspace) normal() {
 			for i := range w.errs {
 				w.errs[i] /= sum
 			}
+		}
+	}
+}
+
+func (w *workspace) similar(f *fit, k int) {
+	K, E := len(f.knots), len(f.experts)
+	loss := w.combine.loss[k*E : (k+1)*E]
+	clear(loss)
+	day := float64(w.grid.day)
+	now := float64(int(w.grid.slot[w.grid.n-1]))
+	for i, o := range w.origins {
+		y := w.target[i*K+k]
+		if math.IsNaN(y) {
+			continue
+		}
+		d := abs(float64(w.grid.slot[o-1]) - now)
+		d = min(d, day-d) / day * 24 / debug.SimW
+		g := math.Exp2(-float64(w.grid.n-o)/(debug.LossHalf*day)) * (1 + debug.Sim*math.Exp(-d*d))
+		row := w.preds[(i*K+k)*E : (i*K+k+1)*E]
+		for e, p := range row {
+			loss[e] += g * math.Sqrt(abs(y-p))
 		}
 	}
 }
