@@ -85,7 +85,7 @@ type fit struct {
 	beta     []float64 // knot × feature
 	picks    []int     // experts that are features
 	spread   []float64 // knot × level, in the unit of power
-	power    float64   // spreads grow with this power of the scaled forecast
+	spreads  spreads
 	score    models.Score
 }
 
@@ -121,12 +121,13 @@ func (w *workspace) predictFrame(f *fit, frame features.Frame) (models.Forecast,
 		h := g.lead + i + 1
 		k, x := between(f.knots, h)
 		p := w.combined(f, &m, g.n+h-1, h, k, x)
+		width := f.spreads.width(p, g.slot[g.n+h-1], int32(g.day))
 		for j := range f.levels {
 			q := f.spread[k*len(f.levels)+j]
 			if x > 0 {
 				q += x * (f.spread[(k+1)*len(f.levels)+j] - q)
 			}
-			w.law[j] = p + q*sigma(p, f.power)
+			w.law[j] = p + q*width
 			if j > 0 {
 				w.law[j] = max(w.law[j], w.law[j-1])
 			}

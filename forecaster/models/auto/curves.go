@@ -91,7 +91,7 @@ func (w *workspace) departures(v *vintage, lo, hi, known int) {
 	for i := range known {
 		w.sum[i+1] = w.sum[i] + g.z[i] - v.daily[g.slot[i]]
 	}
-	weeks, reach := 0, g.hour/2
+	weeks, reach := 0, g.hour
 	for weeks < mostWeeks && g.ago(lo, 7*weeks+7) >= reach {
 		weeks++
 	}

@@ -67,7 +67,7 @@ var weeklyExperts = slices.Concat(seasonalExperts, []expert{
 // bank runs every level and trend beside every curve, one step at a time.
 type bank struct {
 	rate  [rateCount]float64
-	trend [trendCount]struct{ level, slope, damp float64 }
+	trend [trendCount]struct{ level, gain, damp float64 }
 	reach [trendCount + 2][]float64 // damped sums by steps ahead: trends, slope, fading
 	state state
 }
@@ -94,7 +94,7 @@ func (b *bank) reset(step time.Duration, furthest int) {
 	}
 	for i, t := range trends {
 		b.trend[i].level = 1 - keep(step, t.level)
-		b.trend[i].slope = 1 - keep(step, t.slope)
+		b.trend[i].gain = b.trend[i].level * (1 - keep(step, t.slope))
 		b.trend[i].damp = keep(step, t.damp)
 	}
 	for i := range b.reach {
@@ -119,34 +119,61 @@ func (b *bank) reset(step time.Duration, furthest int) {
 	b.state = state{}
 }
 
+// follows says which rates and trends are run beside each curve: those an
+// expert uses. The last value needs no running.
+var follows = [curveCount]struct{ from, to, trends int }{
+	flat:    {min9, hours2 + 1, 2},
+	daily:   {min9, hours8 + 1, trendCount},
+	weekly:  {min9, hours8 + 1, trendCount},
+	profile: {min30, hours2 + 1, 0},
+	dayAgo:  {min30, min30 + 1, 0},
+	weekAgo: {min30, hours2 + 1, 0},
+	median5: {min30, hours2 + 1, 0},
+}
+
 // see advances the bank by an observation; a filled step is not one.
 func (b *bank) see(z float64, c *curves, t, curveEnd int) {
 	s := &b.state
+	if !s.seen {
+		b.begin(z, c, t, curveEnd)
+		return
+	}
 	for k := range curveEnd {
-		x := z - c.value(k, t)
-		if !s.seen {
-			for i := range s.level[k] {
-				s.level[k][i] = x
-			}
-			for i := range s.base[k] {
-				s.base[k][i] = x
-			}
+		f := &follows[k]
+		if f.to == 0 {
 			continue
 		}
-		for i, rate := range b.rate {
-			s.level[k][i] += rate * (x - s.level[k][i])
+		x := z
+		if k != flat {
+			x -= c.at[k][t-c.lo]
 		}
-		if k == flat || k == daily || k == weekly {
-			for i := range b.trend {
-				p := &b.trend[i]
-				ahead := s.base[k][i] + p.damp*s.incl[k][i]
-				e := x - ahead
-				s.base[k][i] = ahead + p.level*e
-				s.incl[k][i] = p.damp*s.incl[k][i] + p.level*p.slope*e
-			}
+		level, base, incl := &s.level[k], &s.base[k], &s.incl[k]
+		level[last] = x
+		for i := f.from; i < f.to; i++ {
+			level[i] += b.rate[i] * (x - level[i])
+		}
+		for i := range f.trends {
+			p := &b.trend[i]
+			ahead := base[i] + p.damp*incl[i]
+			e := x - ahead
+			base[i] = ahead + p.level*e
+			incl[i] = p.damp*incl[i] + p.gain*e
 		}
 	}
-	s.seen = true
+}
+
+// begin sets every level to the first observation.
+func (b *bank) begin(z float64, c *curves, t, curveEnd int) {
+	for k := range curveEnd {
+		x := z - c.value(k, t)
+		for i := range b.state.level[k] {
+			b.state.level[k][i] = x
+		}
+		for i := range b.state.base[k] {
+			b.state.base[k][i] = x
+		}
+	}
+	b.state.seen = true
 }
 
 // moment is what experts need to know of an origin.

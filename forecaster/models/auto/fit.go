@@ -14,21 +14,25 @@ const (
 	penalty    = 0.01
 )
 
-var debug = Debug{Origins: 500, Penalty: 0.1, RegKeep: 0.9, LossHalf: 1.5, Original: false, Least: 0.86, Hub: 3, Only: -1, First: 0.6, Power: 0.5, Sharp: 24}
+var debug = Debug{Origins: 300, Penalty: 0.1, RegKeep: 0.9, LossHalf: 1.5, Original: false, Least: 0.86, Hub: 3, Only: -1, Prior: 10, ColdFirst: 5, PS: 1, Near: 1, Mirror: 1, Evid: 1, Margin: 0.005, Hourly: true, RecHalf: 3, Sim: 4, SimW: 2.5, First: 0.6, Power: 0.5, Sharp: 24}
 
 // Debug holds knobs while the model is being shaped.
 type Debug struct {
-	Origins                   int
-	Penalty                   float64
-	RegKeep                   float64
-	LossHalf                  float64
-	Original                  bool
-	NoFit, NoWeek, NoDay, Why bool
-	Least                     float64
-	Only                      int
-	Power, Norm, Sharp        float64
-	First                     float64
-	Hub                       float64
+	Origins                                   int
+	Penalty                                   float64
+	RegKeep                                   float64
+	LossHalf                                  float64
+	Original                                  bool
+	NoFit, NoWeek, NoDay, Why                 bool
+	Least                                     float64
+	Only                                      int
+	Prior, ColdFirst, PS                      float64
+	Bias, Mirror, Near, Evid, Margin, RecHalf float64
+	Hourly bool
+	Sim, SimW float64
+	Power, Norm, Sharp                        float64
+	First                                     float64
+	Hub                                       float64
 }
 
 // train fits everything to a history.
@@ -67,6 +71,10 @@ func (w *workspace) train(frame features.Frame, levels []float64) (*fit, error) 
 		for i := range f.top {
 			f.top[i] = float64((i + 1) % 2)
 		}
+	}
+	w.recency = grow(w.recency, len(w.origins))
+	for i, o := range w.origins {
+		w.recency[i] = math.Exp2(-float64(w.grid.n-o) / (debug.RecHalf * float64(w.grid.day)))
 	}
 	w.calibrate(f)
 	if debug.Why {
@@ -123,7 +131,7 @@ func (w *workspace) replay(f *fit, horizon int) {
 	K, E := len(f.knots), len(f.experts)
 	furthest := f.knots[K-1]
 	w.bank.reset(f.step, furthest)
-	first := max(1, g.n/4)
+	first := max(1, int(float64(g.n)/debug.ColdFirst))
 	if f.seasonal {
 		first = max(g.day, min(int(debug.First*float64(g.n)), g.week))
 	}
@@ -143,6 +151,13 @@ func (w *workspace) replay(f *fit, horizon int) {
 	w.mean = grow(w.mean, N*K)
 	w.base, w.fitted = grow(w.base, N*K), grow(w.fitted, N*K)
 	w.combine.reset(K, E)
+	w.combine.prior = nil
+	if !f.seasonal {
+		w.combine.prior = []float64{1, 1.05, 1.3, 1.7, 1.3, 1.6, 1.12, 1.0, 1.25}
+		for i := range w.combine.prior {
+			w.combine.prior[i] = math.Pow(w.combine.prior[i], debug.PS)
+		}
+	}
 	w.top.reset(K, 2)
 	w.fit.reset(K, len(f.picks)+5)
 	w.vintages(f, first, furthest)
@@ -215,6 +230,9 @@ func (w *workspace) vintages(f *fit, first, furthest int) {
 	}
 	for k := range f.knots {
 		w.settle(f, k, math.MaxInt, pending)
+		if debug.Sim > 0 && f.seasonal {
+			w.similar(f, k)
+		}
 		w.combine.weigh(k)
 		w.top.weigh(k)
 	}
@@ -375,6 +393,27 @@ func (w *workspace) normal() {
 			for i := range w.errs {
 				w.errs[i] /= sum
 			}
+		}
+	}
+}
+
+func (w *workspace) similar(f *fit, k int) {
+	K, E := len(f.knots), len(f.experts)
+	loss := w.combine.loss[k*E : (k+1)*E]
+	clear(loss)
+	day := float64(w.grid.day)
+	now := float64(int(w.grid.slot[w.grid.n-1]))
+	for i, o := range w.origins {
+		y := w.target[i*K+k]
+		if math.IsNaN(y) {
+			continue
+		}
+		d := abs(float64(w.grid.slot[o-1]) - now)
+		d = min(d, day-d) / day * 24 / debug.SimW
+		g := math.Exp2(-float64(w.grid.n-o)/(debug.LossHalf*day)) * (1 + debug.Sim*math.Exp(-d*d))
+		row := w.preds[(i*K+k)*E : (i*K+k+1)*E]
+		for e, p := range row {
+			loss[e] += g * math.Sqrt(abs(y-p))
 		}
 	}
 }

@@ -18,6 +18,9 @@ const daySeconds = 86400
 type scaling struct {
 	unit   float64 // mean magnitude of the history, > 0
 	signed bool    // some observation was negative: no root, no clamp
+	usual  float64 // median change between steps, scaled
+	spike  float64 // distance from both neighbours that makes a lone value a spike, 0 if none does
+	ratio  float64 // the same relative to the neighbours
 }
 
 func (s scaling) in(v float64) float64 {
@@ -60,6 +63,8 @@ func measure(values []float64) scaling {
 	if mean := top * (sum / float64(max(seen, 1))); mean > 0 {
 		s.unit = mean
 	}
+	s.usual = usualChange(values, s)
+	s.spike, s.ratio = spikeBounds(values, s)
 	return s
 }
 
@@ -106,10 +111,12 @@ func (w *workspace) lay(f features.Frame, s scaling) error {
 			seen++
 		}
 	}
+	g.clock(f)
+	seen -= g.despike(s)
+	n = g.n
 	if seen < fewest {
 		return fmt.Errorf("%d observed steps of %v, need %d: %w", seen, f.Step, fewest, models.ErrTooShort)
 	}
-	g.clock(f)
 	g.fill(s)
 	return nil
 }

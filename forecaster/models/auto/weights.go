@@ -1,11 +1,10 @@
 package auto
 
-import "math"
-
 // combiner weighs experts by how they fared, as time goes by: what it says at
 // an origin rests on truths known there, so its own past errors are honest.
 type combiner struct {
 	experts int
+	prior   []float64
 	loss    []float64 // knot × expert, exponentially forgotten
 	weight  []float64 // knot × expert, summing to one a knot
 	seen    []float64 // per knot
@@ -56,6 +55,17 @@ func (c *combiner) weigh(knot int) []float64 {
 			best = sum
 		}
 	}
+	if len(c.prior) > 0 {
+		// What experts are worth on average outweighs a handful of origins.
+		sum, lost := best, best
+		_ = sum
+		for e := range weight {
+			weight[e] += debug.Prior / c.seen[knot] * lost * c.prior[e]
+			if e == 0 || weight[e] < best {
+				best = weight[e]
+			}
+		}
+	}
 	total := 0.0
 	for e, x := range weight {
 		weight[e] = 0
@@ -64,7 +74,10 @@ func (c *combiner) weigh(knot int) []float64 {
 			if x > 0 {
 				s = best / x
 			}
-			weight[e] = math.Pow(s, debug.Sharp)
+			s *= s * s
+			s *= s
+			s *= s
+			weight[e] = s * s
 			total += weight[e]
 		}
 	}

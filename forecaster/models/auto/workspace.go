@@ -3,11 +3,15 @@ package auto
 import "math"
 
 const (
-	fewest    = 2  // observed steps below which there is nothing to say
-	mostDays  = 21 // days a season looks back
-	mostWeeks = 4  // weeks the weekly curve looks back
-	rareZeros = 0.05
-	lossDrop  = 10 // changes a drop to zero must exceed to be a loss
+	fewest       = 2  // observed steps below which there is nothing to say
+	mostDays     = 21 // days a season looks back
+	mostWeeks    = 4  // weeks the weekly curve looks back
+	rareZeros    = 0.05
+	spikeTimes   = 6
+	spikeShare   = 0.015
+	fewSpikes    = 15.0
+	fewForSpikes = 100
+	lossDrop     = 10 // changes a drop to zero must exceed to be a loss
 )
 
 // workspace is the scratch memory of one fit or forecast, reused through a
@@ -27,6 +31,8 @@ type workspace struct {
 	mean                   []float64 // origin × knot, the blend
 	base, fitted           []float64
 	top                    combiner
+	misses                 []miss
+	recency                []float64
 	moments                []moment
 	vintage                vintage
 	row, mix, f, errs, law []float64
