@@ -39,7 +39,7 @@ type workload struct {
 	Shadow                bool    `env:"SHADOW, default=false" doc:"Forecast, score and show, but plan from the load observed now."`
 	HPATolerance          float64 `env:"HPA_TOLERANCE, default=0" doc:"The HPA's tolerance, where the cluster cannot set it to 0: counts are raised past it."`
 
-	Model         string        `env:"MODEL, default=baseline" doc:"Forecasting method."`
+	Model         string        `env:"MODEL, default=auto" doc:"Forecasting method."`
 	Quantiles     []float64     `env:"QUANTILES, default=0.1,0.5,0.75,0.9,0.95,0.99" doc:"Quantile levels to forecast, ascending; QUANTILE is always one."`
 	Step          time.Duration `env:"STEP, default=1m" doc:"Length of a step of history and forecast."`
 	Window        time.Duration `env:"WINDOW, default=8d" doc:"History a forecast is made from."`
