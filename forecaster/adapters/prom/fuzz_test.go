@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,7 +60,7 @@ func FuzzAnswer(f *testing.F) {
 			discreet(t, err.Error())
 			return
 		}
-		if code != http.StatusOK || strings.Contains(text, `"isPartial":true`) {
+		if code != http.StatusOK {
 			t.Errorf("took status %d: %s", code, text)
 		}
 		loads := 0
