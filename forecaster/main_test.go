@@ -177,7 +177,7 @@ func TestRunReadsPrometheus(t *testing.T) {
 		`kedastral_forecaster_workloads{state="forecasting"} 1`,
 		`kedastral_forecaster_source_up{workload="shop/checkout"} 1`,
 		`kedastral_forecaster_skill{workload="shop/checkout"}`,
-		`kedastral_forecaster_predicted_value{quantile="0.9",workload="shop/checkout"}`,
+		`kedastral_forecaster_predicted_value{level="0.9",workload="shop/checkout"}`,
 		`kedastral_forecaster_http_request_duration_seconds_count{code="200",route="/forecast/current"} 1`,
 	} {
 		if !strings.Contains(metrics, want) {

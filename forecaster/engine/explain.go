@@ -120,11 +120,12 @@ func (k *worker) highest(s forecast.Snapshot, d capacity.Decision) string {
 		}
 	}
 	step, ahead := d.Steps[top], time.Duration(top)*s.Step()
-	text := fmt.Sprintf("The forecast needs most at %s, %v after its start: the %s of %s there is %.4g, which needs %s",
-		stamp(s.GeneratedAt.Add(ahead)), ahead, quantile(d.Level), s.Model, step.Load, replicas(step.Needed))
+	prewarm := ""
 	if n := k.Rules.PrewarmWindowSteps; n > 0 {
-		text += fmt.Sprintf(", the %d steps after it included", n)
+		prewarm = fmt.Sprintf(" with the %d steps after it", n)
 	}
+	text := fmt.Sprintf("The forecast needs most at %s, %v after its start: the %s of %s there is %.4g, which%s needs %s",
+		stamp(s.GeneratedAt.Add(ahead)), ahead, quantile(d.Level), s.Model, step.Load, prewarm, replicas(step.Needed))
 	if step.Limit != capacity.Unlimited {
 		text += fmt.Sprintf("; the plan has %d there (%s)", step.Replicas, step.Limit)
 	}

@@ -42,14 +42,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	return &Metrics{
 		reg:       reg,
-		predicted: gauge("predicted_value", "Load forecast for the first step of the latest snapshot, by quantile.", "quantile"),
+		predicted: gauge("predicted_value", "Load forecast for the first step of the latest snapshot, by quantile level.", "level"),
 		observed:  gauge("observed_value", "Newest observed load, in the unit of the workload's metric."),
 		replicas:  gauge("desired_replicas", "Replicas published for the first step of the latest snapshot."),
 		peak:      gauge("desired_replicas_peak", "Most replicas published for any step of the latest snapshot."),
 		generated: gauge("snapshot_generated_timestamp_seconds", "Unix time the latest snapshot starts at."),
 		data:      gauge("data_timestamp_seconds", "Unix time the newest observation behind the latest snapshot ended at."),
 		skill:     gauge("skill", "Skill of the model over the recent past: 1 - error / error of the better benchmark."),
-		coverage:  gauge("coverage_ratio", "Share of the recent past that stayed at or below the quantile forecast for it.", "quantile"),
+		coverage:  gauge("coverage_ratio", "Share of the recent past that stayed at or below the quantile forecast for it, by level.", "level"),
 		mode:      gauge("mode", "1 for the mode the latest snapshot was planned in, 0 for the others.", "mode"),
 		warning:   gauge("source_warning", "1 if the source says that something looks wrong with the metric, by kind.", "kind"),
 		sourceUp:  gauge("source_up", "1 if the newest read of the workload's history succeeded, 0 if not."),

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -448,7 +447,7 @@ func TestNewReportsEverythingWrong(t *testing.T) {
 // TestHitPathAllocations is a gate: an answer from memory allocates its own
 // message and next to nothing else.
 func TestHitPathAllocations(t *testing.T) {
-	b := set(t, func(o *keda.Options) { o.Log = slog.New(slog.NewTextHandler(io.Discard, nil)) })
+	b := set(t, func(o *keda.Options) { o.Log = slog.New(slog.DiscardHandler) })
 	b.book.write(plan("shop/web", origin, 10, 12, 15, 20, 18, 16))
 	req := &pb.GetMetricsRequest{ScaledObjectRef: ref("web", "leadTime", "5m", "fallbackReplicas", "3"), MetricName: keda.MetricName}
 	n := testing.AllocsPerRun(1000, func() {
