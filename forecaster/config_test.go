@@ -112,10 +112,30 @@ func TestLoadTellsEveryFault(t *testing.T) {
 	}
 }
 
-func TestCommandRefuses(t *testing.T) {
-	err := command(t.Context(), []string{"forecats"}, vars(), t.Output())
-	var coded interface{ ExitCode() int }
-	if err == nil || !errors.As(err, &coded) || coded.ExitCode() != 2 {
-		t.Errorf("forecaster forecats: %v; want a usage error of exit code 2", err)
+func TestDispatch(t *testing.T) {
+	var out strings.Builder
+	if err := dispatch(t.Context(), []string{"help"}, vars(), &out, &out); err != nil || !strings.Contains(out.String(), "PROMETHEUS_URL") || !strings.Contains(out.String(), "…_QUERY") {
+		t.Errorf("forecaster help: %v\n%s", err, &out)
+	}
+	out.Reset()
+	if err := dispatch(t.Context(), []string{"-version"}, vars(), &out, &out); err != nil || !strings.HasPrefix(out.String(), "forecaster ") {
+		t.Errorf("forecaster -version: %v\n%s", err, &out)
+	}
+	for _, args := range [][]string{
+		{"forecats"},
+		{"serve", "twice"},
+		{"forecast"},
+		{"forecast", "-horizon", "soon"},
+		{"forecast", "-history", "x.csv", "-quantiles", "2"},
+		{"backtest"},
+		{"backtest", "-history", "x.csv", "-workload", "shop/checkout"},
+		{"backtest", "-history", "x.csv", "-quantile", "0.42"},
+		{"backtest", "-workload", "shop/nobody"},
+	} {
+		err := dispatch(t.Context(), args, vars(), &out, &out)
+		var coded interface{ ExitCode() int }
+		if err == nil || !errors.As(err, &coded) || coded.ExitCode() != 2 {
+			t.Errorf("forecaster %v: %v; want a usage error of exit code 2", args, err)
+		}
 	}
 }

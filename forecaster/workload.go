@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/adapters"
+	"github.com/kedastral/kedastral/forecaster/calendar"
 	"github.com/kedastral/kedastral/forecaster/capacity"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/features"
@@ -47,6 +49,8 @@ type workload struct {
 	Interval      time.Duration `env:"INTERVAL" doc:"Time between two forecasts. Unset: a step."`
 	TrainInterval time.Duration `env:"TRAIN_INTERVAL" doc:"Time between two fits of the model. Unset: five minutes, or as many whole steps as that needs."`
 	Timezone      string        `env:"TIMEZONE, default=UTC" doc:"IANA time zone that days, weeks and hours are told by."`
+	Holidays      string        `env:"HOLIDAYS" doc:"Country whose public holidays the load follows, such as US or DE; they are forecast as Sundays."`
+	Events        string        `env:"EVENTS" doc:"Stretches of time whose load is known to differ, or to be forgotten: START/END x2.5 or START/END ignore, separated by semicolons."`
 }
 
 // Validate is asked by env.Load.
@@ -72,8 +76,15 @@ func (w *workload) Validate() error {
 	if err := (models.Options{Levels: w.Quantiles}).Validate(); err != nil {
 		errs = append(errs, fault("QUANTILES", w.Quantiles, "must be ascending, between 0 and 1: "+err.Error()))
 	}
-	if _, err := time.LoadLocation(w.Timezone); err != nil || w.Timezone == "Local" {
+	zone, err := time.LoadLocation(w.Timezone)
+	if err != nil || w.Timezone == "Local" {
 		errs = append(errs, fault("TIMEZONE", w.Timezone, "must be an IANA time zone such as Europe/Berlin"))
+	}
+	if _, err := calendar.New(zone, w.Holidays, ""); err != nil {
+		errs = append(errs, fault("HOLIDAYS", w.Holidays, err.Error()))
+	}
+	if _, err := calendar.ParseEvents(w.Events, cmp.Or(zone, time.UTC)); err != nil {
+		errs = append(errs, fault("EVENTS", w.Events, err.Error()))
 	}
 	return errors.Join(errs...)
 }
@@ -159,11 +170,21 @@ func (w *workload) plain(source adapters.Adapter) (engine.Workload, error) {
 	if err != nil {
 		return engine.Workload{}, fmt.Errorf("time zone of %s: %w", w.name, err)
 	}
+	known, err := calendar.New(zone, w.Holidays, w.Events)
+	if err != nil {
+		return engine.Workload{}, fmt.Errorf("calendar of %s: %w", w.name, err)
+	}
 	options := models.Options{Levels: w.levels()}
 	return engine.Workload{
 		Name: w.name, Metric: w.Metric, Source: source,
-		NewModel: func() (models.Model, error) { return catalog.New(w.Model, options) },
-		Step:     w.Step, Interval: w.interval(), TrainInterval: w.trainInterval(), Window: w.Window, Horizon: w.horizon(),
+		NewModel: func() (models.Model, error) {
+			m, err := catalog.New(w.Model, options)
+			if err != nil {
+				return nil, err
+			}
+			return calendar.Adjust(m, known), nil
+		},
+		Step: w.Step, Interval: w.interval(), TrainInterval: w.trainInterval(), Window: w.Window, Horizon: w.horizon(),
 		Calendar: features.Calendar{Location: zone}, Rules: w.rules(),
 	}, nil
 }

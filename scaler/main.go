@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,9 +38,33 @@ const (
 
 func main() {
 	os.Exit(lifecycle.Main(os.Stderr, func(ctx context.Context) error {
-		return run(ctx, env.FromOS(), os.Stdout)
+		return dispatch(ctx, os.Args[1:], env.FromOS(), os.Stdout)
 	}))
 }
+
+// dispatch does what the first word asks. Without a word it is serve.
+func dispatch(ctx context.Context, args []string, vars env.Vars, stdout io.Writer) error {
+	switch word := strings.Join(args, " "); word {
+	case "", "serve":
+		return run(ctx, vars, stdout)
+	case "help", "-h", "-help", "--help":
+		fmt.Fprint(stdout, "scaler serve     answer KEDA from forecasts (the default)\nscaler help      this text\nscaler version   which build this is\n\nVariables of serve:\n\n")
+		return env.WriteHelp(stdout, "", config{})
+	case "version", "-version", "--version":
+		_, err := fmt.Fprintln(stdout, "scaler", telemetry.Version())
+		return err
+	default:
+		return usage(word)
+	}
+}
+
+// usage is the fault of a process that was started wrongly.
+type usage string
+
+func (u usage) Error() string { return "scaler " + string(u) + ": must be one of serve, help, version" }
+
+// ExitCode is 2, as for a wrong configuration.
+func (usage) ExitCode() int { return 2 }
 
 // run is the whole process: it returns when ctx ends and everything has.
 func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {

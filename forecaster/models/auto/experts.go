@@ -45,23 +45,53 @@ const trendCount = len(trends)
 
 // flatExperts need no season; seasonalExperts join them once there is one.
 var flatExperts = []expert{
-	{flat, ses, last}, {flat, ses, min9}, {flat, ses, min30}, {flat, ses, hours2},
-	{flat, mean, 0}, {flat, median, 0}, {flat, slope, 0},
-	{flat, holt, 0}, {flat, holt, 1},
+	{flat, ses, last},
+	{flat, ses, min9},
+	{flat, ses, min30},
+	{flat, ses, hours2},
+	{flat, mean, 0},
+	{flat, median, 0},
+	{flat, slope, 0},
+	{flat, holt, 0},
+	{flat, holt, 1},
 }
 
 var seasonalExperts = slices.Concat(flatExperts, []expert{
-	{daily, ses, last}, {daily, ses, min9}, {daily, ses, min30}, {daily, ses, hours2}, {daily, ses, hours8},
-	{daily, holt, 0}, {daily, holt, 1}, {daily, holt, 2},
-	{profile, raw, 0}, {profile, ses, min30}, {profile, ses, hours2}, {fresh, raw, 0}, {slow, raw, 0},
-	{dayAgo, raw, 0}, {dayAgo, ses, last}, {dayAgo, ses, min30}, {dayAgo, fading, min30},
-	{median5, raw, 0}, {median5, fading, min30}, {median5, ses, hours2},
+	{daily, ses, last},
+	{daily, ses, min9},
+	{daily, ses, min30},
+	{daily, ses, hours2},
+	{daily, ses, hours8},
+	{daily, holt, 0},
+	{daily, holt, 1},
+	{daily, holt, 2},
+	{profile, raw, 0},
+	{profile, ses, min30},
+	{profile, ses, hours2},
+	{fresh, raw, 0},
+	{slow, raw, 0},
+	{dayAgo, raw, 0},
+	{dayAgo, ses, last},
+	{dayAgo, ses, min30},
+	{dayAgo, fading, min30},
+	{median5, raw, 0},
+	{median5, fading, min30},
+	{median5, ses, hours2},
 })
 
 var weeklyExperts = slices.Concat(seasonalExperts, []expert{
-	{weekly, ses, last}, {weekly, ses, min9}, {weekly, ses, min30}, {weekly, ses, hours2}, {weekly, ses, hours8},
-	{weekly, holt, 0}, {weekly, holt, 1}, {weekly, holt, 2},
-	{weekAgo, raw, 0}, {weekAgo, ses, last}, {weekAgo, ses, min30}, {weekAgo, ses, hours2},
+	{weekly, ses, last},
+	{weekly, ses, min9},
+	{weekly, ses, min30},
+	{weekly, ses, hours2},
+	{weekly, ses, hours8},
+	{weekly, holt, 0},
+	{weekly, holt, 1},
+	{weekly, holt, 2},
+	{weekAgo, raw, 0},
+	{weekAgo, ses, last},
+	{weekAgo, ses, min30},
+	{weekAgo, ses, hours2},
 })
 
 // bank runs every level and trend beside every curve, one step at a time.

@@ -28,8 +28,8 @@ type Debug struct {
 	Only                                      int
 	Prior, ColdFirst, PS                      float64
 	Bias, Mirror, Near, Evid, Margin, RecHalf float64
-	Hourly bool
-	Sim, SimW float64
+	Hourly                                    bool
+	Sim, SimW                                 float64
 	Power, Norm, Sharp                        float64
 	First                                     float64
 	Hub                                       float64
