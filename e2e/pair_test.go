@@ -260,7 +260,7 @@ func TestForecasterGone(t *testing.T) {
 	killed := time.Now()
 	served := before.Value
 	held := 0
-	for time.Since(killed) < staleAfter-3*time.Second {
+	for time.Since(killed) < staleAfter-2*interval { // what it held was up to an interval old already
 		answer, err := p.ask(t, "fast", nil)
 		if err != nil {
 			t.Fatalf("asked %v after the forecaster's death: %v; want the held forecast", time.Since(killed), err)

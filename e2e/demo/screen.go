@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ func (s *screen) progress(share float64, next func() row) {
 		s.rows = due + 1
 		r := next()
 		s.clear()
-		fmt.Fprintf(s.out, "%5s  %9.0f  %12.1f  %10.0f  %15d %6s  %15d %6s\n", r.at.Format("15:04"), r.load, r.forecast, r.told,
+		fmt.Fprintf(s.out, "%5s  %9s  %12s  %10s  %15d %6s  %15d %6s\n", r.at.Format("15:04"), known(r.load), known(r.forecast), known(r.told),
 			r.predicted, fmt.Sprintf("(%d)", r.predictiveReady), r.reactive, fmt.Sprintf("(%d)", r.reactiveReady))
 	}
 	if s.terminal {
@@ -47,6 +48,14 @@ func (s *screen) progress(share float64, next func() row) {
 		full := int(share * width)
 		fmt.Fprintf(s.out, "\r[%s%s] %3.0f %%", strings.Repeat("█", full), strings.Repeat("·", width-full), share*100)
 	}
+}
+
+// known prints a number that may not be there.
+func known(v float64) string {
+	if math.IsNaN(v) {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f", v)
 }
 
 func (s *screen) clear() {

@@ -8,115 +8,88 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// powers are how a spread may grow with the scaled forecast: not at all, which
-// is with the root of the level, with the level, or such that it is constant
-// in the metric's unit.
-var powers = [...]float64{0, 1, -1}
+const (
+	missDays = 3  // half-life of misses
+	ample    = 60 // independent misses that need no widening
+)
 
 // miss is one miss of the replay, in units of its spread.
 type miss struct{ size, weight float64 }
 
-// spreads is how wide the law around a forecast is, besides its quantiles.
-type spreads struct {
-	power  float64
-	hourly []float64 // relative width by hour of the local day, nil if even
-}
-
-// width is the spread at a scaled forecast p for an instant of the day.
-func (s *spreads) width(p float64, slot, day int32) float64 {
-	width := 1.0
-	switch s.power {
-	case 1:
-		width = max(p, leastLevel)
-	case -1:
-		width = 1 / max(p, leastLevel)
-	}
-	if s.hourly != nil {
-		x := float64(slot)/float64(day)*hours - 0.5
-		i := int(math.Floor(x))
-		x -= float64(i)
-		width *= s.hourly[(i+hours)%hours]*(1-x) + s.hourly[(i+1+hours)%hours]*x
-	}
-	return width
-}
-
-const (
-	hours      = 24
-	leastLevel = 0.05 // of the mean level's root; below it spreads shrink no further
-)
-
 // calibrate sets the law of the misses at every knot from the replay: the
-// split-conformal quantiles of what the ensemble of each time missed, newest
-// counting most, in the unit of the spread that fits best.
+// conformal quantiles of what the ensemble of each time missed, newest counting
+// most, in the unit of the spread that fits best.
 func (w *workspace) calibrate(f *fit) {
-	K, L := len(f.knots), len(f.levels)
-	f.spread = make([]float64, K*L)
-	if f.seasonal {
-		w.chooseSpreads(f)
+	w.recency = grow(w.recency, len(w.origins))
+	for i, o := range w.origins {
+		w.recency[i] = math.Exp2(-float64(w.grid.n-o) / float64(missDays*w.grid.day))
 	}
-	growth := w.growth(f)
+	if f.seasonal {
+		w.chooseSpread(f)
+	} else {
+		f.growth = w.growth(f)
+	}
+	f.law = make([]float64, len(f.knots)*len(f.levels))
 	for k := range f.knots {
-		w.misses = w.misses[:0]
-		for j := range f.knots {
-			near := 1.0
-			if j != k {
-				if f.seasonal {
-					continue
-				}
-				near = debug.Near
-			}
-			ratio := math.Pow(float64(f.knots[k])/float64(f.knots[j]), growth)
-			w.collect(f, j, 0, len(w.origins), ratio, near)
+		law := f.law[k*len(f.levels) : (k+1)*len(f.levels)]
+		if f.seasonal {
+			w.misses = w.collect(w.misses[:0], f, k, 0, len(w.origins), 1)
+			conformal(law, w.misses, f.levels)
+			law[slices.Index(f.levels, 0.5)] = 0
+		} else {
+			w.coldLaw(law, f, k)
 		}
-		w.law = grow(w.law, L)
-		conformal(w.law, w.misses, f.levels)
-		shift := w.law[slices.Index(f.levels, 0.5)]
-		if !f.seasonal && debug.Mirror > 0 {
-			for _, m := range w.misses {
-				w.misses = append(w.misses, miss{-m.size, m.weight * debug.Mirror})
-			}
-		}
-		w.law = grow(w.law, L)
-		conformal(w.law, w.misses, f.levels)
-		student := w.evidence(f, k)
-		for j, l := range f.levels {
-			f.spread[k*L+j] = w.law[j] * widening(l, student)
-			if l == 0.5 {
-				f.spread[k*L+j] = 0
-				if !f.seasonal {
-					f.spread[k*L+j] = shift / 2
-				}
-			}
-		}
+		widen(law, f.levels, w.evidence(f, k))
 	}
 }
 
-// collect appends the misses at knot k of origins [from, to).
-func (w *workspace) collect(f *fit, k, from, to int, ratio, weight float64) {
-	K := len(f.knots)
-	for i := from; i < to; i++ {
+// coldLaw sets a knot's law where misses are few: those of all knots serve,
+// brought to its distance, and each also the other way round, as a load that
+// only rose so far may fall. Half of their median stays: load that drifted off
+// drifts on.
+func (w *workspace) coldLaw(law []float64, f *fit, k int) {
+	w.misses = w.misses[:0]
+	for j := range f.knots {
+		ratio := math.Pow(float64(f.knots[k])/float64(f.knots[j]), f.growth)
+		w.misses = w.collect(w.misses, f, j, 0, len(w.origins), ratio)
+	}
+	conformal(law, w.misses, f.levels)
+	middle := slices.Index(f.levels, 0.5)
+	drift := law[middle] / 2
+	for _, m := range w.misses {
+		w.misses = append(w.misses, miss{-m.size, m.weight})
+	}
+	conformal(law, w.misses, f.levels)
+	law[middle] = drift
+}
+
+// collect appends the misses at knot k of origins [from, to), times ratio.
+func (w *workspace) collect(to []miss, f *fit, k, first, end int, ratio float64) []miss {
+	K, day := len(f.knots), int32(w.grid.day)
+	for i := first; i < end; i++ {
 		j := i*K + k
 		if y := w.target[j]; !math.IsNaN(y) {
 			p := w.mean[j]
-			slot := w.grid.slot[w.origins[i]+f.knots[k]-1]
-			size := (y - p) / f.spreads.width(p, slot, int32(w.grid.day)) * ratio
-			w.misses = append(w.misses, miss{size, weight * w.recency[i]})
+			width := f.spread.width(p, w.grid.slot[w.origins[i]+f.knots[k]-1], day)
+			to = append(to, miss{(y - p) / width * ratio, w.recency[i]})
 		}
 	}
+	return to
 }
 
-// conformal fills law with the weighted quantiles of the misses.
+// conformal fills law with the weighted quantiles of the misses, zeros where
+// there are none. It sorts the misses.
 func conformal(law []float64, misses []miss, levels []float64) {
 	clear(law)
 	if len(misses) == 0 {
 		return
 	}
 	slices.SortFunc(misses, func(a, b miss) int { return cmp.Compare(a.size, b.size) })
-	total, sum, i := 0.0, 0.0, 0
+	total := 0.0
 	for _, m := range misses {
 		total += m.weight
 	}
-	sum = misses[0].weight
+	i, sum := 0, misses[0].weight
 	for j, l := range levels {
 		for sum < l*total && i+1 < len(misses) {
 			i++
@@ -126,11 +99,10 @@ func conformal(law []float64, misses []miss, levels []float64) {
 	}
 }
 
-// growth is the power of the horizon that misses grow with.
+// growth is the power of the steps ahead that misses grow with: half of what
+// they show, half a random walk's.
 func (w *workspace) growth(f *fit) float64 {
-	if f.seasonal || len(f.knots) < 2 {
-		return 0
-	}
+	const walk = 0.5
 	K := len(f.knots)
 	var n, sx, sy, sxx, sxy float64
 	for k, h := range f.knots {
@@ -146,12 +118,10 @@ func (w *workspace) growth(f *fit) float64 {
 			n, sx, sy, sxx, sxy = n+count, sx+count*x, sy+count*y, sxx+count*x*x, sxy+count*x*y
 		}
 	}
-	prior := 0.5 // a random walk's
-	if d := n*sxx - sx*sx; d > 0 {
-		g := (n*sxy - sx*sy) / d
-		return min(max((g+prior)/2, 0), 1)
+	if d := n*sxx - sx*sx; d > 1e-9 {
+		return min(max(((n*sxy-sx*sy)/d+walk)/2, 0), 1)
 	}
-	return prior
+	return walk
 }
 
 // evidence is how many independent misses a knot's law rests on: forecasts
@@ -160,115 +130,24 @@ func (w *workspace) evidence(f *fit, k int) float64 {
 	if len(w.origins) == 0 {
 		return 1
 	}
-	span := w.grid.n - w.origins[0]
-	return max(1, debug.Evid*float64(span)/float64(f.knots[k]))
+	return max(1, float64(w.grid.n-w.origins[0])/float64(f.knots[k]))
 }
 
-// widening is how much wider quantile l is for resting on little evidence:
-// Student's quantile over the normal one.
-func widening(l, evidence float64) float64 {
-	if l == 0.5 || evidence > 60 {
-		return 1
+// widen makes a law wider for resting on little evidence, by Student's quantile
+// over the normal one.
+func widen(law, levels []float64, evidence float64) {
+	if evidence > ample {
+		return
 	}
 	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: evidence}
-	return t.Quantile(l) / distuv.UnitNormal.Quantile(l)
-}
-
-// chooseSpreads picks power and hourly widths by the pinball loss either half
-// of the replay has under the law of the other.
-func (w *workspace) chooseSpreads(f *fit) {
-	best := math.Inf(1)
-	var chosen spreads
-	for _, power := range powers {
-		if f.scaling.signed && power != 0 {
-			continue
-		}
-		f.spreads = spreads{power: power}
-		if loss := w.trial(f); loss < best*(1-debug.Margin) {
-			best, chosen = loss, f.spreads
-		}
-		if debug.Hourly {
-			f.spreads.hourly = w.hourly(f)
-			if loss := w.trial(f); loss < best*(1-debug.Margin) {
-				best, chosen = loss, f.spreads
-			}
+	for j, l := range levels {
+		if l != 0.5 {
+			law[j] *= t.Quantile(l) / distuv.UnitNormal.Quantile(l)
 		}
 	}
-	f.spreads = chosen
 }
 
-// trial is the pinball loss of the current spreads across halves of the replay.
-func (w *workspace) trial(f *fit) float64 {
-	K, N, total := len(f.knots), len(w.origins), 0.0
-	w.law = grow(w.law, 2)
-	for _, k := range []int{0, K / 2, K - 1} {
-		for half := range 2 {
-			w.misses = w.misses[:0]
-			w.collect(f, k, half*N/2, (half+1)*N/2, 1, 1)
-			conformal(w.law, w.misses, []float64{0.75, 0.92})
-			for i := (1 - half) * N / 2; i < (2-half)*N/2; i++ {
-				j := i*K + k
-				y := w.target[j]
-				if math.IsNaN(y) {
-					continue
-				}
-				p := w.mean[j]
-				width := f.spreads.width(p, w.grid.slot[w.origins[i]+f.knots[k]-1], int32(w.grid.day))
-				for l, level := range [2]float64{0.75, 0.92} {
-					u := f.scaling.out(y) - f.scaling.out(p+w.law[l]*width)
-					total += max(level*u, (level-1)*u) * w.recency[i]
-				}
-			}
-		}
-	}
-	return total
-}
-
-// hourly is the relative size of the misses by hour of the local day, smoothed
-// over the neighbours and drawn to one where there are few.
-func (w *workspace) hourly(f *fit) []float64 {
-	K := len(f.knots)
-	var sum, count [hours]float64
-	flat := spreads{power: f.spreads.power}
-	for k := range f.knots {
-		mean, n := 0.0, 0.0
-		for pass := range 2 {
-			for i := range w.origins {
-				j := i*K + k
-				if math.IsNaN(w.target[j]) {
-					continue
-				}
-				slot := w.grid.slot[w.origins[i]+f.knots[k]-1]
-				size := abs(w.target[j]-w.mean[j]) / flat.width(w.mean[j], 0, 1)
-				if pass == 0 {
-					mean += size
-					n++
-					continue
-				}
-				hour := int(slot) * hours / w.grid.day
-				sum[hour] += min(size/mean, 4)
-				count[hour]++
-			}
-			if mean == 0 {
-				break
-			}
-			if pass == 0 {
-				mean /= n
-			}
-		}
-	}
-	out := make([]float64, hours)
-	few := 5 * float64(K)
-	for h := range out {
-		a, b := (h+hours-1)%hours, (h+1)%hours
-		s := sum[h] + sum[a]/2 + sum[b]/2
-		c := count[h] + count[a]/2 + count[b]/2
-		out[h] = (s + few) / (c + few)
-	}
-	return out
-}
-
-// ladder is the levels a fit calibrates: the asked ones and enough others to
+// ladder is the levels a law is set at: the asked ones and enough others to
 // tell quantiles between them.
 func ladder(asked []float64) []float64 {
 	all := slices.Concat(asked, []float64{0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95})

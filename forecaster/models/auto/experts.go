@@ -1,224 +1,106 @@
 package auto
 
-import (
-	"math"
-	"slices"
-	"time"
-)
+import "slices"
 
 // How an expert follows the level of the series beside its curve.
 const (
 	raw    = iota // not at all
 	ses           // exponential smoothing
-	fading        // exponential smoothing, the correction decays over two hours
+	fading        // exponential smoothing, the correction halves in two hours
 	holt          // smoothing with a damped trend
 	mean          // mean of the last hour
 	median        // median of the last three hours
 	slope         // last value and a damped slope of the last half hour
-	fitted        // the regression
 )
 
-// expert is one way to forecast; rate picks the smoothing rate.
+// expert is one way to forecast; rate picks the half-life or the trend.
 type expert struct{ curve, follow, rate int }
 
-// Half-lives of the level in exponential smoothing; the first is the last value.
-var halfLives = [...]time.Duration{0, 9 * time.Minute, 30 * time.Minute, 2 * time.Hour, 8 * time.Hour}
-
-const (
-	rateCount = len(halfLives)
-	last      = 0
-	min9      = 1
-	min30     = 2
-	hours2    = 3
-	hours8    = 4
-)
-
-// trends are the damped trends: half-lives of level and slope, and the time
-// over which the slope's effect halves.
-var trends = [...]struct{ level, slope, damp time.Duration }{
-	{9 * time.Minute, 30 * time.Minute, 20 * time.Minute},
-	{30 * time.Minute, 2 * time.Hour, time.Hour},
-	{2 * time.Hour, 8 * time.Hour, 4 * time.Hour},
-}
-
-const trendCount = len(trends)
-
-// flatExperts need no season; seasonalExperts join them once there is one.
+// flatExperts need no season. The last value comes first.
 var flatExperts = []expert{
-	{flat, ses, last},
-	{flat, ses, min9},
-	{flat, ses, min30},
-	{flat, ses, hours2},
-	{flat, mean, 0},
-	{flat, median, 0},
-	{flat, slope, 0},
-	{flat, holt, 0},
-	{flat, holt, 1},
+	{flat, ses, last}, {flat, ses, min9}, {flat, ses, min30}, {flat, ses, hours2},
+	{flat, mean, 0}, {flat, median, 0}, {flat, slope, 0},
+	{flat, holt, 0}, {flat, holt, 1},
 }
 
-var seasonalExperts = slices.Concat(flatExperts, []expert{
-	{daily, ses, last},
-	{daily, ses, min9},
-	{daily, ses, min30},
-	{daily, ses, hours2},
-	{daily, ses, hours8},
-	{daily, holt, 0},
-	{daily, holt, 1},
-	{daily, holt, 2},
-	{profile, raw, 0},
-	{profile, ses, min30},
-	{profile, ses, hours2},
-	{fresh, raw, 0},
-	{slow, raw, 0},
-	{dayAgo, raw, 0},
-	{dayAgo, ses, last},
-	{dayAgo, ses, min30},
-	{dayAgo, fading, min30},
-	{median5, raw, 0},
-	{median5, fading, min30},
-	{median5, ses, hours2},
-})
+// worth is what experts lose on short histories in general, the last value
+// losing one: flatExperts in their order, then cycleExperts.
+var worth = []float64{1, 1.05, 1.3, 1.7, 1.3, 1.6, 1.12, 1, 1.25, 1.1, 1.2, 1.4}
 
-var weeklyExperts = slices.Concat(seasonalExperts, []expert{
-	{weekly, ses, last},
-	{weekly, ses, min9},
-	{weekly, ses, min30},
-	{weekly, ses, hours2},
-	{weekly, ses, hours8},
-	{weekly, holt, 0},
-	{weekly, holt, 1},
-	{weekly, holt, 2},
-	{weekAgo, raw, 0},
-	{weekAgo, ses, last},
-	{weekAgo, ses, min30},
-	{weekAgo, ses, hours2},
-})
+// cycleExperts join where a period was found.
+var cycleExperts = []expert{{cycle, ses, min9}, {cycle, ses, min30}, {cycle, ses, hours2}}
 
-// bank runs every level and trend beside every curve, one step at a time.
-type bank struct {
-	rate  [rateCount]float64
-	trend [trendCount]struct{ level, gain, damp float64 }
-	reach [trendCount + 2][]float64 // damped sums by steps ahead: trends, slope, fading
-	state state
+// dailyExperts join once there is a season.
+var dailyExperts = []expert{
+	{daily, ses, last}, {daily, ses, min9}, {daily, ses, min30}, {daily, ses, hours2}, {daily, ses, hours8},
+	{daily, holt, 0}, {daily, holt, 1}, {daily, holt, 2},
+	{profile, raw, 0}, {profile, ses, min30}, {profile, ses, hours2}, {fresh, raw, 0}, {slow, raw, 0},
+	{dayAgo, raw, 0}, {dayAgo, ses, last}, {dayAgo, ses, min30}, {dayAgo, fading, min30},
+	{median5, raw, 0}, {median5, fading, min30}, {median5, ses, hours2},
 }
 
-// state is what the bank knows after a step.
-type state struct {
-	level      [curveCount][rateCount]float64
-	base, incl [curveCount][trendCount]float64
-	seen       bool
+// weeklyExperts join once there is a week and something to compare it with.
+var weeklyExperts = []expert{
+	{weekly, ses, last}, {weekly, ses, min9}, {weekly, ses, min30}, {weekly, ses, hours2}, {weekly, ses, hours8},
+	{weekly, holt, 0}, {weekly, holt, 1}, {weekly, holt, 2},
+	{weekAgo, raw, 0}, {weekAgo, ses, last}, {weekAgo, ses, min30}, {weekAgo, ses, hours2},
 }
 
-// keep is the share of a value left after one step when half is left after
-// halfLife.
-func keep(step, halfLife time.Duration) float64 {
-	if halfLife <= 0 {
-		return 0
+// choose sets the experts of a fit, the curves they follow and those that the
+// regression looks at.
+func (f *fit) choose(seasons, weeks, period bool) {
+	f.experts = slices.Clone(flatExperts)
+	if period {
+		f.experts = append(f.experts, cycleExperts...)
 	}
-	return math.Exp2(-float64(step) / float64(halfLife))
-}
-
-func (b *bank) reset(step time.Duration, furthest int) {
-	for i, h := range halfLives {
-		b.rate[i] = 1 - keep(step, h)
+	if seasons {
+		f.experts = append(f.experts, dailyExperts...)
 	}
-	for i, t := range trends {
-		b.trend[i].level = 1 - keep(step, t.level)
-		b.trend[i].gain = b.trend[i].level * (1 - keep(step, t.slope))
-		b.trend[i].damp = keep(step, t.damp)
+	if weeks {
+		f.experts = append(f.experts, weeklyExperts...)
 	}
-	for i := range b.reach {
-		d := keep(step, 30*time.Minute) // the slope's
-		switch {
-		case i < trendCount:
-			d = b.trend[i].damp
-		case i > trendCount:
-			d = keep(step, 2*time.Hour)
+	for i, e := range f.experts {
+		if followed[e.curve].to > 0 && !slices.Contains(f.follows, e.curve) {
+			f.follows = append(f.follows, e.curve)
 		}
-		b.reach[i] = grow(b.reach[i], furthest+1)
-		sum, power := 0.0, 1.0
-		for h := range b.reach[i] {
-			b.reach[i][h] = sum
-			if i > trendCount {
-				b.reach[i][h] = power
-			}
-			power *= d
-			sum += power
-		}
-	}
-	b.state = state{}
-}
-
-// follows says which rates and trends are run beside each curve: those an
-// expert uses. The last value needs no running.
-var follows = [curveCount]struct{ from, to, trends int }{
-	flat:    {min9, hours2 + 1, 2},
-	daily:   {min9, hours8 + 1, trendCount},
-	weekly:  {min9, hours8 + 1, trendCount},
-	profile: {min30, hours2 + 1, 0},
-	dayAgo:  {min30, min30 + 1, 0},
-	weekAgo: {min30, hours2 + 1, 0},
-	median5: {min30, hours2 + 1, 0},
-}
-
-// see advances the bank by an observation; a filled step is not one.
-func (b *bank) see(z float64, c *curves, t, curveEnd int) {
-	s := &b.state
-	if !s.seen {
-		b.begin(z, c, t, curveEnd)
-		return
-	}
-	for k := range curveEnd {
-		f := &follows[k]
-		if f.to == 0 {
-			continue
-		}
-		x := z
-		if k != flat {
-			x -= c.at[k][t-c.lo]
-		}
-		level, base, incl := &s.level[k], &s.base[k], &s.incl[k]
-		level[last] = x
-		for i := f.from; i < f.to; i++ {
-			level[i] += b.rate[i] * (x - level[i])
-		}
-		for i := range f.trends {
-			p := &b.trend[i]
-			ahead := base[i] + p.damp*incl[i]
-			e := x - ahead
-			base[i] = ahead + p.level*e
-			incl[i] = p.damp*incl[i] + p.gain*e
+		if seasons && e.informs() {
+			f.picks = append(f.picks, i)
 		}
 	}
 }
 
-// begin sets every level to the first observation.
-func (b *bank) begin(z float64, c *curves, t, curveEnd int) {
-	for k := range curveEnd {
-		x := z - c.value(k, t)
-		for i := range b.state.level[k] {
-			b.state.level[k][i] = x
-		}
-		for i := range b.state.base[k] {
-			b.state.base[k][i] = x
+// informs reports whether the regression looks at the expert: it leaves out
+// near copies of others.
+func (e expert) informs() bool {
+	switch e.follow {
+	case raw, median, slope:
+		return true
+	case ses:
+		switch e.curve {
+		case flat:
+			return e.rate != last
+		case daily, weekly:
+			return e.rate != min9
+		case dayAgo, weekAgo:
+			return e.rate == last
+		case cycle:
+			return e.rate == min30
 		}
 	}
-	b.state.seen = true
+	return false
 }
 
 // moment is what experts need to know of an origin.
 type moment struct {
-	state        *state
-	mean, median float64
-	slope        float64
 	last         float64
+	mean, median float64    // of the last hour and the last three
+	slope        float64    // per step over the last half hour
 	steps        [3]float64 // last value less the ones 1, 3 and an hour of steps before
 }
 
 // look measures the end of the history at origin o, the first step not known.
-func (w *workspace) look(o int) moment {
-	g := &w.grid
-	m := moment{state: &w.bank.state, last: g.z[o-1]}
+func (g *grid) look(o int) moment {
+	m := moment{last: g.z[o-1]}
 	from := max(0, o-g.hour)
 	for _, v := range g.z[from:o] {
 		m.mean += v / float64(o-from)
@@ -257,23 +139,26 @@ func slopeOf(v []float64) float64 {
 	return dot / sum
 }
 
-// predict is an expert's forecast of step t, h steps after the last known one.
-func (w *workspace) predict(e expert, m *moment, t, h int) float64 {
-	c := w.curves.value(e.curve, t)
-	switch e.follow {
-	case raw:
-		return c
-	case ses:
-		return c + m.state.level[e.curve][e.rate]
-	case fading:
-		return c + m.state.level[e.curve][e.rate]*w.bank.reach[trendCount+1][h]
-	case holt:
-		return c + m.state.base[e.curve][e.rate] + m.state.incl[e.curve][e.rate]*w.bank.reach[e.rate][h]
-	case mean:
-		return m.mean
-	case median:
-		return m.median
-	default:
-		return m.last + m.slope*w.bank.reach[trendCount][h]
+// ask fills row with what experts forecast for step t, h steps after the last
+// known one.
+func (w *workspace) ask(row []float64, experts []expert, m *moment, t, h int) {
+	b, s := &w.bank, &w.bank.state
+	for i, e := range experts {
+		c := w.curves.value(e.curve, t)
+		switch e.follow {
+		case ses:
+			c += s.level[e.curve][e.rate]
+		case fading:
+			c += s.level[e.curve][e.rate] * b.reach[fadeReach][h]
+		case holt:
+			c += s.base[e.curve][e.rate] + s.slope[e.curve][e.rate]*b.reach[e.rate][h]
+		case mean:
+			c = m.mean
+		case median:
+			c = m.median
+		case slope:
+			c = m.last + m.slope*b.reach[slopeReach][h]
+		}
+		row[i] = c
 	}
 }

@@ -10,87 +10,33 @@ import (
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
-const daySeconds = 86400
-
-// scaling turns the metric's unit into the one experts work in and back. The
-// square root makes the noise of counts even across levels; a metric that
-// goes below zero keeps its own shape.
-type scaling struct {
-	unit   float64 // mean magnitude of the history, > 0
-	signed bool    // some observation was negative: no root, no clamp
-	usual  float64 // median change between steps, scaled
-	spike  float64 // distance from both neighbours that makes a lone value a spike, 0 if none does
-	ratio  float64 // the same relative to the neighbours
-}
-
-func (s scaling) in(v float64) float64 {
-	v /= s.unit
-	switch {
-	case s.signed:
-		return v
-	case v < 0:
-		return -math.Sqrt(-v)
-	}
-	return math.Sqrt(v)
-}
-
-func (s scaling) out(z float64) float64 {
-	if !s.signed {
-		z = max(z, 0)
-		z *= z
-	}
-	return min(max(z*s.unit, -math.MaxFloat64), math.MaxFloat64)
-}
-
-// measure finds the scaling of the observed values.
-func measure(values []float64) scaling {
-	var s scaling
-	var top, sum float64
-	seen := 0
-	for _, v := range values {
-		if series.Observed(v) {
-			top = max(top, math.Abs(v))
-			s.signed = s.signed || v < 0
-		}
-	}
-	for _, v := range values {
-		if series.Observed(v) && top > 0 {
-			sum += math.Abs(v) / top
-			seen++
-		}
-	}
-	s.unit = 1
-	if mean := top * (sum / float64(max(seen, 1))); mean > 0 {
-		s.unit = mean
-	}
-	s.usual = usualChange(values, s)
-	s.spike, s.ratio = spikeBounds(values, s)
-	return s
-}
+const (
+	daySeconds = 86400
+	leastSlots = 4 // steps a day must have for a season
+	fewest     = 2 // observed steps below which there is nothing to say
+)
 
 // grid is a history as the experts see it: scaled, holes filled but told
 // apart, and every instant with its place in the local day.
 type grid struct {
-	z    []float64 // scaled values up to the last observation, holes filled
-	ok   []bool    // which of z were observed
-	n    int       // len(z)
-	lead int       // steps between the last observation and the origin
-	lost int       // of lead, steps at the very end that read zero for a lost metric
-	hour int       // steps in an hour, at least 1
-	day  int       // steps in a day, at least 1
-	week int       // steps in a week
-	slot []int32   // step of the local day, for the history and the horizon
-	zone []int32   // offset from UTC in steps, nil while it does not change
+	z     []float64 // scaled values up to the last observation, holes filled
+	ok    []bool    // which of z were observed
+	n     int       // len(z)
+	lead  int       // steps between the last observation and the origin
+	lost  int       // of lead, steps at the very end that read zero for a lost metric
+	hour  int       // steps in an hour, at least 1
+	day   int       // steps in a day, at least 1
+	week  int       // steps in a week
+	start int64     // steps from the Unix epoch to the first
+	slot  []int32   // step of the local day, for the history and the horizon
+	zone  []int32   // offset from UTC in steps, nil while it does not change
 }
 
 // lay fills w.grid from a frame. Steps the frame has no observation for at
 // its end are counted in lead, not filled: forecasts start where knowledge ends.
 func (w *workspace) lay(f features.Frame, s scaling) error {
-	if f.Step < time.Second || f.Step%time.Second != 0 {
-		return fmt.Errorf("step %v: must be whole seconds, at least one", f.Step)
-	}
-	if f.Horizon < 1 {
-		return fmt.Errorf("horizon of %d steps: must be at least 1", f.Horizon)
+	if err := f.Validate(); err != nil {
+		return err
 	}
 	w.drop = losses(w.drop, f, s)
 	n := len(f.Observed)
@@ -112,9 +58,7 @@ func (w *workspace) lay(f features.Frame, s scaling) error {
 		}
 	}
 	g.clock(f)
-	seen -= g.despike(s)
-	n = g.n
-	if seen < fewest {
+	if seen -= g.despike(s); seen < fewest {
 		return fmt.Errorf("%d observed steps of %v, need %d: %w", seen, f.Step, fewest, models.ErrTooShort)
 	}
 	g.fill(s)
@@ -129,6 +73,7 @@ func (g *grid) clock(f features.Frame) {
 	g.hour = max(1, (3600+step/2)/step)
 	g.day = max(1, (daySeconds+step/2)/step)
 	g.week = max(1, (7*daySeconds+step/2)/step)
+	g.start = f.Start.Unix() / int64(step)
 	total := len(f.Observed) + f.Horizon
 	g.slot = grow(g.slot, total)
 	at := f.Start.UTC()
@@ -159,6 +104,13 @@ func (g *grid) clock(f features.Frame) {
 		}
 		at = f.Start.Add(time.Duration(i) * f.Step).In(at.Location())
 	}
+}
+
+// phase is the place of step t in a period counted from the Unix epoch, so
+// that a history that slides along keeps its cycle.
+func (g *grid) phase(t, period int) int {
+	p := int64(period)
+	return int(((g.start+int64(t))%p + p) % p)
 }
 
 // ago is the instant some days before t at the same local time; it may lie

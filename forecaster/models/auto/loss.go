@@ -2,9 +2,15 @@ package auto
 
 import (
 	"slices"
+	"time"
 
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/series"
+)
+
+const (
+	rareZeros = 0.05 // share of zeros up to which a zero can be a lost metric
+	lossDrop  = 10   // usual changes that a drop to zero must exceed to be one
 )
 
 // losses marks zeros that are a lost metric and not demand: a sudden exact
@@ -16,19 +22,10 @@ func losses(drop []bool, f features.Frame, s scaling) []bool {
 	n := len(f.Observed)
 	drop = grow(drop, n)
 	clear(drop)
-	zeros, seen := 0, 0
-	for _, v := range f.Observed {
-		if series.Observed(v) {
-			seen++
-			if v == 0 {
-				zeros++
-			}
-		}
-	}
-	if s.signed || zeros == 0 || float64(zeros) > rareZeros*float64(seen) {
+	if s.signed || !rarelyZero(f.Observed) {
 		return drop
 	}
-	day := max(1, int((daySeconds*1e9)/f.Step))
+	day := max(1, int(24*time.Hour/f.Step))
 	for i := 1; i < n; i++ {
 		if f.Observed[i] != 0 || !(f.Observed[i-1] > 0) {
 			continue
@@ -46,6 +43,20 @@ func losses(drop []bool, f features.Frame, s scaling) []bool {
 		i = j
 	}
 	return drop
+}
+
+// rarelyZero reports whether some values are zero, but few.
+func rarelyZero(values []float64) bool {
+	zeros, seen := 0, 0
+	for _, v := range values {
+		if series.Observed(v) {
+			seen++
+			if v == 0 {
+				zeros++
+			}
+		}
+	}
+	return zeros > 0 && float64(zeros) <= rareZeros*float64(seen)
 }
 
 // usualChange is the median magnitude of a step's change, scaled, between
@@ -76,109 +87,4 @@ func recurs(values []float64, i, j, day int) bool {
 		}
 	}
 	return false
-}
-
-// spikeBounds is how far from the middle of its neighbours a value must be to
-// be a spike, scaled and relative to that middle: many times what all but the
-// wildest values are. A bound is zero, for never, where that happens too often
-// to be a fault.
-func spikeBounds(values []float64, s scaling) (far, ratio float64) {
-	count := min(len(values), 4096)
-	d, r := make([]float64, 0, count), make([]float64, 0, count)
-	stride := len(values)/4096 + 1
-	for i := 1; i+1 < len(values); i += stride {
-		if series.Observed(values[i-1]) && series.Observed(values[i]) && series.Observed(values[i+1]) {
-			middle := (s.in(values[i-1]) + s.in(values[i+1])) / 2
-			off := abs(s.in(values[i]) - middle)
-			d, r = append(d, off), append(r, off/(abs(middle)+leastLevel))
-		}
-	}
-	return spikeBound(d), spikeBound(r)
-}
-
-func spikeBound(d []float64) float64 {
-	if len(d) < fewForSpikes {
-		return 0
-	}
-	slices.Sort(d)
-	bound := spikeTimes * d[len(d)*95/100]
-	i, _ := slices.BinarySearch(d, bound)
-	if float64(len(d)-i) > max(fewSpikes, spikeShare*float64(len(d))) {
-		return 0
-	}
-	return bound
-}
-
-// despike sets aside lone values far from both neighbours, up or down, unless
-// the same happens a day or a week before or after. A last value that far from
-// the one before waits for a second one to confirm it. It returns how many it
-// set aside.
-func (g *grid) despike(s scaling) int {
-	out := 0
-	for t := 1; t < g.n && (s.spike > 0 || s.ratio > 0); t++ {
-		if g.ok[t] && g.alone(t, s) && !g.repeats(t) {
-			g.ok[t] = false
-			out++
-			if debug.Why {
-				println("spike", len(g.z)-t)
-			}
-		}
-	}
-	for g.n > 1 && !g.ok[g.n-1] {
-		g.n--
-		g.lead++
-	}
-	g.z, g.ok = g.z[:g.n], g.ok[:g.n]
-	return out
-}
-
-// alone reports whether z[t] is a spike among its neighbours, which may be a
-// few steps away.
-func (g *grid) alone(t int, s scaling) bool {
-	if left := abs(g.z[t] - g.z[t-1]); g.ok[t-1] && (s.spike == 0 || left < s.spike/2) &&
-		(s.ratio == 0 || left < s.ratio/2*(abs(g.z[t-1])+leastLevel)) {
-		return false // by far the usual case
-	}
-	i, j := t-1, t+1
-	for i > max(0, t-3) && !g.ok[i] {
-		i--
-	}
-	for j < min(g.n-1, t+3) && !g.ok[j] {
-		j++
-	}
-	if !g.ok[i] {
-		return false
-	}
-	left, right := g.z[t]-g.z[i], 0.0
-	middle, certain := abs(g.z[i]), 1.5
-	if j < g.n {
-		right = g.z[t] - g.z[j]
-		if !g.ok[j] || left*right <= 0 || min(abs(left), abs(right)) < max(abs(left), abs(right))/3 {
-			return false
-		}
-		left, middle, certain = (left+right)/2, abs(g.z[i]+g.z[j])/2, 1
-	}
-	off := abs(left)
-	return s.spike > 0 && off > certain*s.spike || s.ratio > 0 && off > certain*s.ratio*(middle+leastLevel)
-}
-
-// repeats reports whether a jump at least half as large stands at about the
-// same time of other days: of two, or of one where the history has few.
-func (g *grid) repeats(t int) bool {
-	jump := abs(g.z[t] - g.z[t-1])
-	hits, days := 0, 0
-	for _, d := range [...]int{-14, -7, -3, -2, -1, 1, 2, 3, 7, 14} {
-		at := t + d*g.day
-		if at < 1 || at >= g.n {
-			continue
-		}
-		days++
-		for u := max(1, at-1); u <= min(g.n-1, at+1); u++ {
-			if g.ok[u] && g.ok[u-1] && abs(g.z[u]-g.z[u-1]) > jump/2 {
-				hits++
-				break
-			}
-		}
-	}
-	return hits > 1 || hits == 1 && days < 4
 }

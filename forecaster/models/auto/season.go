@@ -5,6 +5,8 @@ import (
 	"slices"
 )
 
+const mostDays = 21 // days a season looks back
+
 // detrend fills w.x with z minus its centred mean over one whole day, which
 // is defined half a day from both ends of the history.
 func (w *workspace) detrend() {
@@ -46,6 +48,11 @@ func (w *workspace) season(s []float64, c int) {
 			w.count[k]++
 		}
 	}
+	w.gather(s, room)
+}
+
+// gather fills s with the trimmed means of what was picked for each place.
+func (w *workspace) gather(s []float64, room int) {
 	for k := range s {
 		s[k] = math.NaN()
 		if m := int(w.count[k]); m > 0 {

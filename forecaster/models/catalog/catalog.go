@@ -33,9 +33,9 @@ func Names() []string { return slices.Sorted(maps.Keys(all())) }
 
 func all() map[string]func(models.Options) models.Model {
 	return map[string]func(models.Options) models.Model{
-		"auto":           func(o models.Options) models.Model { return auto.New(o) },
 		"naive":          func(o models.Options) models.Model { return models.NewNaive(o) },
 		"seasonal-naive": func(o models.Options) models.Model { return models.NewSeasonalNaive(o) },
+		"auto":           func(o models.Options) models.Model { return auto.New(o) },
 		"baseline":       func(o models.Options) models.Model { return models.NewBaseline(o) },
 	}
 }
