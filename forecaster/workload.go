@@ -128,7 +128,12 @@ func (w *workload) trainInterval() time.Duration {
 }
 
 // wholeSteps is d rounded up to steps.
-func wholeSteps(d, step time.Duration) time.Duration { return (d + step - 1) / step * step }
+func wholeSteps(d, step time.Duration) time.Duration {
+	if over := d % step; over > 0 {
+		return d - over + step
+	}
+	return d
+}
 
 // levels are the quantiles to forecast: those asked for and the one planned
 // for.
