@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/kedastral/kedastral/forecaster/models"
+	"github.com/kedastral/kedastral/forecaster/models/auto"
 )
 
 // New makes the model of a name. A name that no model has is an error that
@@ -34,6 +35,7 @@ func all() map[string]func(models.Options) models.Model {
 	return map[string]func(models.Options) models.Model{
 		"naive":          func(o models.Options) models.Model { return models.NewNaive(o) },
 		"seasonal-naive": func(o models.Options) models.Model { return models.NewSeasonalNaive(o) },
+		"auto":           func(o models.Options) models.Model { return auto.New(o) },
 		"baseline":       func(o models.Options) models.Model { return models.NewBaseline(o) },
 	}
 }
