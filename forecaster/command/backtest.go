@@ -146,7 +146,9 @@ func (o backtestFlags) recorded() (engine.Workload, series.DataFrame, error) {
 	if _, err := catalog.New(o.model, models.Options{}); err != nil {
 		return engine.Workload{}, past, fmt.Errorf("%w: -model: %w", ErrUsage, err)
 	}
-	whole := func(d duration) time.Duration { return (time.Duration(d) + past.Step - 1) / past.Step * past.Step }
+	whole := func(d duration) time.Duration {
+		return past.Step * max(1, (time.Duration(d)+past.Step-1)/past.Step) //nolint:durationcheck // a step, times a number of steps
+	}
 	if o.refresh == 0 {
 		o.refresh = duration(past.Step)
 	}
