@@ -30,13 +30,13 @@ type workload struct {
 	TargetPerPod          float64 `env:"TARGET_PER_POD, required" doc:"Load one replica carries, in the unit of the query."`
 	MinReplicas           int     `env:"MIN_REPLICAS, default=1" doc:"No plan is below."`
 	MaxReplicas           int     `env:"MAX_REPLICAS, default=100" doc:"No plan is above. Keep it at the ScaledObject's maxReplicaCount."`
-	Quantile              float64 `env:"QUANTILE, default=0.9" doc:"Plan for this quantile of the forecast load: 0.95 is exceeded one step in twenty. 0 plans for the median."`
-	Headroom              float64 `env:"HEADROOM, default=1.05" doc:"Factor on the load that is planned for."`
+	Quantile              float64 `env:"QUANTILE, default=0.95" doc:"Plan for this quantile of the forecast load: 0.95 is exceeded one step in twenty. 0 plans for the median."`
+	Headroom              float64 `env:"HEADROOM, default=1" doc:"Factor on the load that is planned for."`
 	UpMaxFactorPerStep    float64 `env:"UP_MAX_FACTOR_PER_STEP, default=0" doc:"A step has at most this factor of the replicas of the step before. 0 does not limit."`
 	DownMaxPercentPerStep int     `env:"DOWN_MAX_PERCENT_PER_STEP, default=10" doc:"A step has at most this percentage fewer replicas than the step before. 0 does not limit."`
 	PrewarmWindowSteps    int     `env:"PREWARM_WINDOW_STEPS, default=0" doc:"A step has what any of this many later steps needs, too."`
 	ReactiveFloor         bool    `env:"REACTIVE_FLOOR, default=true" doc:"Never publish less than the load observed now needs."`
-	NowcastLift           bool    `env:"NOWCAST_LIFT, default=true" doc:"Raise the forecast by what the newest step exceeded its own forecast by."`
+	NowcastLift           bool    `env:"NOWCAST_LIFT, default=false" doc:"Raise the forecast by what the newest step exceeded its own forecast by."`
 	Shadow                bool    `env:"SHADOW, default=false" doc:"Forecast, score and show, but plan from the load observed now."`
 	HPATolerance          float64 `env:"HPA_TOLERANCE, default=0" doc:"The HPA's tolerance, where the cluster cannot set it to 0: counts are raised past it."`
 

@@ -32,11 +32,12 @@ type backtestFlags struct {
 	startup, lead, settle                duration
 	quantiles                            levels
 	quantile, target, capacity, headroom float64
-	lowest, highest                      int
+	lowest, highest, down                int
 	price, limit                         float64
 	zone                                 zone
 	forecasts, html                      string
-	json                                 bool
+	json, lift                           bool
+	tolerance                            float64
 }
 
 // Backtest replays the newest part of a history and reports what predictive
@@ -95,7 +96,10 @@ func (c Command) backtestFlags(args []string) (o backtestFlags, help bool, err e
 	f.Float64Var(&o.target, "target-per-pod", 0, "load to plan for a pod; by default the 99th percentile of the load makes 20 pods")
 	f.Float64Var(&o.capacity, "capacity-per-pod", 0, "load a ready pod serves; by default -target-per-pod")
 	f.Float64Var(&o.headroom, "headroom", 1, "factor on the load planned for")
+	f.BoolVar(&o.lift, "nowcast-lift", false, "raise the forecast by what the newest step exceeded its own forecast by")
+	f.Float64Var(&o.tolerance, "hpa-tolerance", 0, "the HPA's tolerance, where it cannot be set to 0")
 	f.IntVar(&o.lowest, "min-replicas", 1, "fewest pods")
+	f.IntVar(&o.down, "down-max-percent", 10, "a step has at most this percentage fewer pods than the step before; 0 does not limit")
 	f.IntVar(&o.highest, "max-replicas", 1000, "most pods")
 	f.Var(&o.startup, "startup", "from a pod's creation until it serves")
 	f.Var(&o.lead, "lead", "the scaler's lead time; by default -startup and 90 s")
@@ -112,6 +116,11 @@ func (c Command) backtestFlags(args []string) (o backtestFlags, help bool, err e
 	if (o.history == "") == (o.workload == "") {
 		return o, false, fmt.Errorf("%w: one of -history and -workload is required", ErrUsage)
 	}
+	if o.workload != "" {
+		if own := configuredFlags(f); len(own) > 0 {
+			return o, false, fmt.Errorf("%w: -%s: must not be set with -workload, whose configuration says it", ErrUsage, strings.Join(own, ", -"))
+		}
+	}
 	if o.history != "" && !slices.Contains(o.quantiles, o.quantile) {
 		return o, false, fmt.Errorf("%w: -quantile %v: must be one of -quantiles %s", ErrUsage, o.quantile, o.quantiles.String())
 	}
@@ -119,6 +128,19 @@ func (c Command) backtestFlags(args []string) (o backtestFlags, help bool, err e
 		o.lead = o.startup + duration(90*time.Second)
 	}
 	return o, false, nil
+}
+
+// configuredFlags are the flags set that a configured workload answers itself.
+func configuredFlags(f *flag.FlagSet) []string {
+	var own []string
+	f.Visit(func(set *flag.Flag) {
+		switch set.Name {
+		case "model", "step", "horizon", "refresh", "train", "window", "quantiles", "quantile", "target-per-pod", "headroom",
+			"nowcast-lift", "hpa-tolerance", "min-replicas", "max-replicas", "down-max-percent", "timezone":
+			own = append(own, set.Name)
+		}
+	})
+	return own
 }
 
 // subject is the workload to replay and its history.
@@ -166,7 +188,12 @@ func (o backtestFlags) recorded() (engine.Workload, series.DataFrame, error) {
 		Window:   whole(o.window),
 		Horizon:  whole(o.horizon),
 		Calendar: features.Calendar{Location: o.zone.Location},
-		Rules:    capacity.Rules{Policy: capacity.Policy{TargetPerPod: o.target, Headroom: o.headroom, MinReplicas: o.lowest, MaxReplicas: o.highest, Quantile: o.quantile}},
+		Rules: capacity.Rules{
+			Policy: capacity.Policy{
+				TargetPerPod: o.target, Headroom: o.headroom, MinReplicas: o.lowest, MaxReplicas: o.highest, Quantile: o.quantile, DownMaxPercentPerStep: o.down,
+			},
+			NowcastLift: o.lift, Tolerance: o.tolerance,
+		},
 	}
 	w.TrainInterval = max(whole(o.train), w.Interval)
 	if err := w.Rules.Validate(); err != nil {
