@@ -1,0 +1,3 @@
+package arima
+
+const maxChosen = 5
