@@ -10,15 +10,15 @@ import (
 
 // Fit is an ARIMA process fitted to a series.
 type Fit struct {
-	Order         Order
-	AR, MA        []float64
-	SAR, SMA      []float64
-	Mean          float64   // of the differenced series: a drift where it was differenced once
-	Sigma2        float64   // variance of the shocks
-	LogLik        float64   // Gaussian log-likelihood
-	AICc          float64   // small-sample information criterion (Hurvich and Tsai 1989)
-	N             int       // residuals that count
-	Residuals     []float64 // one per value of the series; 0 where there is none
+	Order     Order
+	AR, MA    []float64
+	SAR, SMA  []float64
+	Mean      float64   // of the differenced series: a drift where it was differenced once
+	Sigma2    float64   // variance of the shocks
+	LogLik    float64   // Gaussian log-likelihood
+	AICc      float64   // small-sample information criterion (Hurvich and Tsai 1989)
+	N         int       // differences observed
+	Residuals []float64 // one per value of the series; 0 where there is none
 }
 
 // Conditional fits by conditional least squares: linear in the length of the
@@ -39,8 +39,9 @@ func fitConditional(y []float64, gaps []bool, o Order, tolerance float64) (Fit, 
 		return Fit{}, fmt.Errorf("fitting ARIMA%v: %d residuals outside gaps: %w", o, n, models.ErrTooShort)
 	}
 	f := assemble(o, v)
-	f.N, f.Sigma2 = n, sum/float64(n)
-	f.LogLik = -0.5 * float64(n) * (math.Log(2*math.Pi*f.Sigma2) + 1)
+	f.Sigma2 = sum / float64(n)
+	used := n + c.from // R's count: orders with more lags are not rewarded for fewer residuals
+	f.LogLik, f.N = -0.5*float64(used)*(math.Log(2*math.Pi*f.Sigma2)+1), used
 	return f.finish(y, c.e)
 }
 
