@@ -85,6 +85,7 @@ func (p *past) collect(ctx context.Context, frame features.Frame, first int, ori
 	if err := benchmark.Fit(ctx, frame.Before(first)); err != nil {
 		return err
 	}
+	clock := frame.Clock()
 	p.outcomes = make([]outcome, 0, len(origins)*min(frame.Horizon, blockKnots*(len(p.bounds)-1)))
 	for i, origin := range origins {
 		if err := clampPath(paths[i], p.floor); err != nil {
@@ -98,7 +99,7 @@ func (p *past) collect(ctx context.Context, frame features.Frame, first int, ori
 				}
 				p.outcomes = append(p.outcomes, outcome{
 					origin: i, block: b, step: h, truth: frame.Observed[origin+h], forecast: paths[i][h],
-					last: last, seasonal: benchmark.at(frame, origin, h, last),
+					last: last, seasonal: benchmark.at(frame, clock, origin, h, last),
 				})
 			}
 		}

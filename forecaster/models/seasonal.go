@@ -41,24 +41,28 @@ func (m *seasonalNaive) Fit(_ context.Context, f features.Frame) error {
 }
 
 func (m *seasonalNaive) Path(f features.Frame, path []float64) error {
-	last := f.Observed[lastObserved(f.Observed)]
+	clock, last := f.Clock(), f.Observed[lastObserved(f.Observed)]
 	for h := range path {
-		path[h] = m.at(f, len(f.Observed), h, last)
+		path[h] = m.at(f, clock, len(f.Observed), h, last)
 	}
 	return nil
 }
 
-// at is the newest observation before origin that is whole seasons before the
-// step h after it; failing that, the last value. Shorter seasons than the
-// fitted one stand in for it.
-func (m *seasonalNaive) at(f features.Frame, origin, h int, last float64) float64 {
+// at is the newest observation before origin that is whole seasons of the wall
+// clock before the step h after it; failing that, the last value. A day stands
+// in for a week that was not observed.
+func (m *seasonalNaive) at(f features.Frame, clock features.Clock, origin, h int, last float64) float64 {
+	if m.season == 0 {
+		return last
+	}
 	for _, season := range []time.Duration{m.season, day} {
-		if m.season == 0 {
-			break
-		}
-		lag := int(season / f.Step)
-		for k, i := 0, origin+h-(h/lag+1)*lag; i >= 0 && k < lookBack; k, i = k+1, i-lag {
-			if series.Observed(f.Observed[i]) {
+		whole := h / int(season/f.Step) // seasons that lie in the horizon itself
+		for k := whole + 1; k <= whole+1+lookBack; k++ {
+			i := clock.Ago(origin+h, int64(k)*int64(season/time.Second))
+			if i < 0 {
+				break
+			}
+			if i < origin && series.Observed(f.Observed[i]) {
 				return f.Observed[i]
 			}
 		}
