@@ -109,7 +109,7 @@ type choice struct {
 // leaves estimated from moments alone: up to five autoregressive lags, or up to
 // two of them with up to three of the shocks. The best come first.
 func choose(w []float64, mean bool) []choice {
-	m, _ := newMoments(w)
+	m := newMoments(w, longest(len(w)))
 	if !(m.gamma[0] > 0) {
 		return []choice{{}}
 	}

@@ -1,10 +1,6 @@
 package arima
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/floats"
-)
+import "gonum.org/v1/gonum/floats"
 
 // conditional is the conditional sum of squares of a series (Box and Jenkins
 // 1970, ch. 7): residuals before the first that has all its lags are zero, the
@@ -20,18 +16,25 @@ type conditional struct {
 	from  int       // the first residual that counts
 
 	x    []float64   // w − mean
-	e    []float64   // residuals of the accepted coefficients
-	next []float64   // residuals of the coefficients on trial
+	e    []float64   // residuals of the last run
 	part []float64   // w with one AR polynomial applied
 	jac  [][]float64 // ∂e/∂β, a column per coefficient
 }
 
+// newSquares picks the cheaper form of the sum where it will do.
+func newSquares(w []float64, gaps []bool, o Order) squares {
+	if gaps == nil && !o.Seasonal() {
+		return newPlain(w, o)
+	}
+	return newConditional(w, gaps, o)
+}
+
 func newConditional(w []float64, gaps []bool, o Order) *conditional {
 	n, k := len(w), o.parameters()
-	block := make([]float64, n*(k+4))
+	block := make([]float64, n*(k+3))
 	c := &conditional{order: o, w: w, gaps: gaps, from: o.reach(), jac: make([][]float64, k)}
 	cut := func() (s []float64) { s, block = block[:n:n], block[n:]; return s }
-	c.x, c.e, c.next, c.part = cut(), cut(), cut(), cut()
+	c.x, c.e, c.part = cut(), cut(), cut()
 	for i := range c.jac {
 		c.jac[i] = cut()
 	}
@@ -45,14 +48,13 @@ func (o Order) polynomials(v []float64) (ar, ma []term, mean float64) {
 		product(lagged(c.ma, 1, 1), lagged(c.sma, 1, o.Season)), c.mean
 }
 
-// residuals puts the residuals at v into out and returns their sum of squares
-// and how many there are.
-func (c *conditional) residuals(v, out []float64) (sum float64, n int) {
+// run makes one pass at v and returns the sum of squares.
+func (c *conditional) run(v []float64) float64 {
 	ar, ma, mu := c.order.polynomials(v)
 	c.centre(mu)
-	apply(out, c.x, ar, c.from)
-	recurse(out, ma, c.from, c.gaps)
-	return floats.Dot(out[c.from:], out[c.from:]), c.counted()
+	apply(c.e, c.x, ar, c.from)
+	recurse(c.e, ma, c.from, c.gaps)
+	return floats.Dot(c.e[c.from:], c.e[c.from:])
 }
 
 func (c *conditional) centre(mu float64) {
@@ -164,73 +166,15 @@ func (c *conditional) drive(take func() []float64, count, step int, other []term
 	}
 }
 
-// The descent stops when a step lowers the sum of squares by less than this
-// share: 1e-8 moves the log-likelihood of 1,000 points by 5e-6.
-const (
-	cssTolerance = 1e-8
-	cssSteps     = 40
-)
-
-// descend minimises the sum of squares from v by the method of Levenberg and
-// Marquardt, never leaving the stationary and invertible region. It changes v
-// and returns the sum and the number of residuals.
-func (c *conditional) descend(v []float64, tolerance float64) (sum float64, n int) {
-	sum, n = c.residuals(v, c.e)
-	k := len(v)
-	if k == 0 {
-		return sum, n
-	}
-	normal, gradient := make([]float64, k*k), make([]float64, k)
-	trial, work := make([]float64, k), make([]float64, k*k)
-	damping := 1e-4
-	for range cssSteps {
-		c.jacobian(v)
-		c.normal(normal, gradient)
-		before := sum
-		for range 8 {
-			if c.step(trial, v, normal, gradient, work, damping) {
-				if s, _ := c.residuals(trial, c.next); s < sum {
-					sum = s
-					c.e, c.next = c.next, c.e
-					copy(v, trial)
-					damping = max(damping/10, 1e-12)
-					break
-				}
-			}
-			damping *= 10
-		}
-		if !(before-sum > tolerance*before) {
-			break
-		}
-	}
-	return sum, n
-}
-
-// step solves for the trial coefficients; false where there are none or they
-// are not admissible.
-func (c *conditional) step(trial, v, normal, gradient, work []float64, damping float64) bool {
-	k := len(v)
-	copy(work, normal)
-	for i := range k {
-		work[i*k+i] += damping*normal[i*k+i] + math.SmallestNonzeroFloat32
-	}
-	copy(trial, gradient)
-	if !solve(work, trial) {
-		return false
-	}
-	for i := range trial {
-		trial[i] = v[i] - trial[i]
-	}
-	return admissible(c.order.split(trial))
-}
-
-func (c *conditional) normal(normal, gradient []float64) {
-	k := len(gradient)
+func (c *conditional) normal(v, normal, gradient []float64) {
+	c.jacobian(v)
 	for i, a := range c.jac {
 		gradient[i] = floats.Dot(a[c.from:], c.e[c.from:])
 		for j, b := range c.jac[:i+1] {
 			dot := floats.Dot(a[c.from:], b[c.from:])
-			normal[i*k+j], normal[j*k+i] = dot, dot
+			normal[i*len(gradient)+j], normal[j*len(gradient)+i] = dot, dot
 		}
 	}
 }
+
+func (c *conditional) residuals() []float64 { return c.e }

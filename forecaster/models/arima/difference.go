@@ -1,25 +1,28 @@
 package arima
 
-import "math"
+import (
+	"math"
 
-// difference applies (1−B)ᴰ(1−Bˢ)ˢᴰ; the result is o.lost() shorter and has a
+	"gonum.org/v1/gonum/floats"
+)
+
+// difference applies (1−B)ᴰ(1−Bˢ)ˢᴰ to a copy, or returns y itself where there
+// is nothing to do; the result is o.lost() shorter and has a
 // gap wherever one of its parts has.
 func difference(y []float64, o Order) []float64 {
-	w := make([]float64, len(y))
-	copy(w, y)
-	w = differenced(w, 1, o.D)
-	return differenced(w, o.Season, o.SD)
-}
-
-// differenced works in place, from the end, and returns what is left.
-func differenced(w []float64, lag, times int) []float64 {
-	for range times {
-		for t := len(w) - 1; t >= lag; t-- {
-			w[t] -= w[t-lag]
-		}
-		w = w[min(lag, len(w)):]
+	w := y
+	for range o.D {
+		w = differenced(w, 1)
+	}
+	for range o.SD {
+		w = differenced(w, o.Season)
 	}
 	return w
+}
+
+func differenced(w []float64, lag int) []float64 {
+	n := max(0, len(w)-lag)
+	return floats.SubTo(make([]float64, n), w[len(w)-n:], w[:n])
 }
 
 // mean is the mean of the observed values, and how many there are.

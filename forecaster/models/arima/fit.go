@@ -24,25 +24,22 @@ type Fit struct {
 // Conditional fits by conditional least squares: linear in the length of the
 // series, for any season. gaps marks values that were filled in, nil for none.
 func Conditional(y []float64, gaps []bool, o Order) (Fit, error) {
-	return fitConditional(y, gaps, o, cssTolerance)
-}
-
-func fitConditional(y []float64, gaps []bool, o Order, tolerance float64) (Fit, error) {
 	if err := fittable(len(y), o); err != nil {
 		return Fit{}, err
 	}
 	w := difference(y, o)
-	c := newConditional(w, differencedGaps(gaps, o), o)
-	v := start(w, o)
-	sum, n := c.descend(v, tolerance)
+	c := newSquares(w, differencedGaps(gaps, o), o)
+	n := c.counted()
 	if n < o.parameters()+2 {
 		return Fit{}, fmt.Errorf("fitting ARIMA%v: %d residuals outside gaps: %w", o, n, models.ErrTooShort)
 	}
+	v := start(w, o)
+	sum := descend(c, o, v)
 	f := assemble(o, v)
 	f.Sigma2 = sum / float64(n)
-	used := n + c.from // R's count: orders with more lags are not rewarded for fewer residuals
-	f.LogLik, f.N = -0.5*float64(used)*(math.Log(2*math.Pi*f.Sigma2)+1), used
-	return f.finish(y, c.e)
+	f.N = n + o.reach() // R's count: orders with more lags are not rewarded for fewer residuals
+	f.LogLik = -0.5 * float64(f.N) * (math.Log(2*math.Pi*f.Sigma2) + 1)
+	return f.finish(y, c.residuals())
 }
 
 // Exact fits by exact Gaussian maximum likelihood. NaN marks a gap. The cost
@@ -133,7 +130,7 @@ func exactStart(w []float64, o Order) []float64 {
 		filled[t] = v
 	}
 	v := start(filled, o)
-	newConditional(filled, gaps, o).descend(v, cssTolerance)
+	descend(newConditional(filled, gaps, o), o, v)
 	return v
 }
 

@@ -9,7 +9,7 @@ import (
 // autocovariances are γ(0) … γ(lags) of w around its mean, divided by n, so
 // that the matrix of them is positive definite.
 func autocovariances(w []float64, lags int) (gamma []float64, mu float64) {
-	mu, _ = mean(w)
+	mu = floats.Sum(w) / float64(max(1, len(w)))
 	x := make([]float64, len(w))
 	for i, v := range w {
 		x[i] = v - mu
@@ -22,6 +22,10 @@ func autocovariances(w []float64, lags int) (gamma []float64, mu float64) {
 	}
 	return gamma, mu
 }
+
+// startLags is the long autoregression behind a starting point, which need not
+// be as good as one that orders are compared by.
+const startLags = 10
 
 // moments holds what the regression of Hannan and Rissanen (1982) needs, all
 // of it from autocovariances: no pass over the data is made per order, so
@@ -36,9 +40,8 @@ type moments struct {
 // the shocks, bounded so that the moments' cost is.
 func longest(n int) int { return max(1, min(20, n/5)) }
 
-func newMoments(w []float64) (moments, float64) {
-	m := longest(len(w))
-	gamma, mu := autocovariances(w, m+maxChosen)
+func newMoments(w []float64, m int) moments {
+	gamma, _ := autocovariances(w, m+maxChosen)
 	long, sigma := durbinLevinson(gamma, m)
 	mo := moments{gamma: gamma, sigma: sigma, cross: make([]float64, maxChosen+1)}
 	for k := range mo.cross {
@@ -47,7 +50,7 @@ func newMoments(w []float64) (moments, float64) {
 			mo.cross[k] -= a * gamma[k+j+1]
 		}
 	}
-	return mo, mu
+	return mo
 }
 
 // durbinLevinson solves the Yule-Walker equations of order m.
@@ -122,7 +125,7 @@ func start(w []float64, o Order) []float64 {
 		c.sma[i] = -0.5
 	}
 	p, q := min(o.P, maxChosen), min(o.Q, maxChosen)
-	m, _ := newMoments(w)
+	m := newMoments(w, min(longest(len(w)), startLags))
 	if _, ok := m.estimate(p, q, c.ar[:p], c.ma[:q]); !ok || !admissible(c) {
 		clear(c.ar)
 		clear(c.ma)
