@@ -8,6 +8,7 @@ import (
 
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/models"
+	"github.com/kedastral/kedastral/forecaster/models/internal/clean"
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
@@ -71,44 +72,38 @@ func (m *method) Fit(_ context.Context, history features.Frame) error {
 		width = seasons * max(season, window/seasons)
 	}
 	observed := history.Observed[max(0, len(history.Observed)-width):]
-	y, gaps := prepare(observed)
-	fit, err := m.fit(y, gaps, season)
+	h := clean.Prepare(observed)
+	fit, err := m.fit(h, season)
 	if err != nil {
 		return err
 	}
-	m.adopt(fit, y)
+	m.adopt(fit, h.Values)
 	return nil
 }
 
 // fit estimates the given order or finds one; of too few values it makes the
 // random walk, which repeats the last one.
-func (m *method) fit(y []float64, gaps []bool, season int) (Fit, error) {
+func (m *method) fit(h clean.History, season int) (Fit, error) {
 	if m.order != nil {
 		o := *m.order
 		if m.daily {
 			o.Season = season
 		}
-		return Conditional(y, gaps, o)
+		return Conditional(h.Values, h.Gaps, o)
 	}
-	seen := len(y)
-	for _, gap := range gaps {
-		if gap {
-			seen--
-		}
-	}
-	if seen < fewest {
+	if h.Seen < fewest {
 		return Fit{Order: Order{D: 1}}, nil
 	}
-	return Search(y, gaps, season)
+	return Search(h.Values, h.Gaps, season)
 }
 
 func (m *method) adopt(fit Fit, y []float64) {
 	m.recursion = fit.recursion()
 	m.memory = m.recursion.reach() + m.recursion.memory()
 	if fit.Order.Seasonal() {
-		low, high := bounds(y)
+		low, high := clean.Bounds(y)
 		m.recursion.trust = trust{
-			from: max(1, fit.Order.Season/2), low: low, high: high, shock: clip * math.Sqrt(fit.Sigma2),
+			from: max(1, fit.Order.Season/2), low: low, high: high, shock: clean.Reach * math.Sqrt(fit.Sigma2),
 		}
 		m.memory = 0
 	}

@@ -1,0 +1,209 @@
+package ets
+
+import (
+	"fmt"
+	"math"
+)
+
+// Component is how a part of the model joins the others.
+type Component byte
+
+// The components.
+const (
+	None           Component = 'N'
+	Additive       Component = 'A'
+	Multiplicative Component = 'M'
+)
+
+// Spec names a model of the taxonomy of Hyndman et al. (2008): how errors,
+// trend and season join. The trend is None or Additive.
+type Spec struct {
+	Error, Trend, Season Component
+	Damped               bool
+}
+
+func (s Spec) String() string {
+	damped := ""
+	if s.Damped {
+		damped = "d"
+	}
+	return fmt.Sprintf("%c%c%s%c", s.Error, s.Trend, damped, s.Season)
+}
+
+// Parameters are the smoothing parameters. Beta and Gamma are those of the
+// error correction form: Beta ≤ Alpha, Gamma ≤ 1 − Alpha.
+type Parameters struct {
+	Alpha, Beta, Gamma, Phi float64
+}
+
+// State is what a model knows at one instant.
+type State struct {
+	Level, Trend float64
+	Season       []float64 // one per slot of the season; the same slots for ever
+}
+
+func (s State) clone() State {
+	s.Season = append([]float64(nil), s.Season...)
+	return s
+}
+
+// Model is a specification with its parameters and the state it starts from.
+type Model struct {
+	Spec
+	Parameters
+	Start  State
+	Hold   int     // steps each slot of the season lasts; 0 is 1
+	Sigma2 float64 // variance of the errors, relative ones where those multiply
+	LogLik float64 // up to a constant that no choice depends on, as in R
+	AICc   float64
+}
+
+// free is how many numbers were estimated, the variance included.
+func (s Spec) free(slots int) int {
+	n := 3 // alpha, level, variance
+	if s.Trend == Additive {
+		n += 2
+	}
+	if s.Damped {
+		n++
+	}
+	if s.Season != None {
+		n += slots // gamma and all slots but one
+	}
+	return n
+}
+
+// record is what a run over a series leaves.
+type record struct {
+	squares float64 // of the errors
+	logs    float64 // Σ log|forecast|, where errors multiply
+	n       int
+	errors  []float64 // filled where it is not nil
+}
+
+// filter moves a model's state along a series. An error beyond limit is not
+// believed until the patience-th in a row: a spike leaves no trace, a new
+// level is taken up a few steps late.
+type filter struct {
+	Model
+	now   State
+	at    int     // steps since the first slot of the season began
+	limit float64 // 0 is none
+	odd   int     // errors beyond the limit in a row
+}
+
+const patience = 3
+
+func (m Model) filter(at int) *filter {
+	m.Hold = max(1, m.Hold)
+	return &filter{Model: m, now: m.Start.clone(), at: at}
+}
+
+func (f *filter) slot(at int) int { return at / f.Hold % len(f.now.Season) }
+
+// expect is the forecast h steps ahead of the last value, h ≥ 1.
+func (f *filter) expect(h int) float64 {
+	level := f.now.Level
+	switch {
+	case f.Trend == None:
+	case f.Phi == 1 || !f.Damped:
+		level += float64(h) * f.now.Trend
+	default:
+		level += f.now.Trend * f.Phi * (1 - math.Pow(f.Phi, float64(h))) / (1 - f.Phi)
+	}
+	switch f.Season {
+	case Additive:
+		return level + f.now.Season[f.slot(f.at+h-1)]
+	case Multiplicative:
+		return level * f.now.Season[f.slot(f.at+h-1)]
+	}
+	return level
+}
+
+// run takes values in; NaN is a gap, over which the state drifts on.
+func (f *filter) run(y []float64, r *record) {
+	phi := 1.0
+	if f.Damped {
+		phi = f.Phi
+	}
+	slope := 0.0
+	if f.Trend == Additive {
+		slope = f.Beta / f.Alpha
+	}
+	for t, v := range y {
+		drift := phi * f.now.Trend
+		q := f.now.Level + drift
+		expected, season, slot := q, 0.0, 0
+		switch f.Season {
+		case Additive:
+			slot = f.slot(f.at)
+			season = f.now.Season[slot]
+			expected += season
+		case Multiplicative:
+			slot = f.slot(f.at)
+			season = f.now.Season[slot]
+			expected *= season
+		}
+		f.at++
+		e := v - expected
+		if f.Error == Multiplicative {
+			e /= expected
+		}
+		if r.errors != nil {
+			r.errors[t] = e
+		}
+		if e != e || !f.believed(e) {
+			f.now.Level, f.now.Trend = q, drift
+			continue
+		}
+		r.squares += e * e
+		r.n++
+		if f.Error == Multiplicative {
+			r.logs += math.Log(math.Abs(expected))
+		}
+		f.correct(v, q, drift, slope, season, slot)
+	}
+}
+
+func (f *filter) believed(e float64) bool {
+	if f.limit == 0 || math.Abs(e) <= f.limit {
+		f.odd = 0
+		return true
+	}
+	f.odd++
+	return f.odd >= patience
+}
+
+// correct moves the state towards a value.
+func (f *filter) correct(v, q, drift, slope, season float64, slot int) {
+	level, seasonal := v, 0.0
+	switch f.Season {
+	case Additive:
+		level, seasonal = v-season, v-q
+	case Multiplicative:
+		level, seasonal = v/season, v/q
+	}
+	next := q + f.Alpha*(level-q)
+	if f.Trend == Additive {
+		f.now.Trend = drift + slope*(next-f.now.Level-drift)
+	}
+	f.now.Level = next
+	if f.Season != None {
+		f.now.Season[slot] = season + f.Gamma*(seasonal-season)
+	}
+}
+
+// Score fills in how likely a series is under the model.
+func (m Model) Score(y []float64) Model {
+	var r record
+	m.filter(0).run(y, &r)
+	n := float64(r.n)
+	m.Sigma2 = r.squares / n
+	m.LogLik = -0.5 * (n*math.Log(r.squares) + 2*r.logs)
+	if k := m.free(len(m.Start.Season)); r.n > k+1 {
+		m.AICc = -2*m.LogLik + 2*float64(k)*n/(n-float64(k)-1)
+	} else {
+		m.AICc = math.Inf(1)
+	}
+	return m
+}
