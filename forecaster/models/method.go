@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -75,6 +76,9 @@ func (c *Calibrated) Score() Score {
 func (c *Calibrated) Train(ctx context.Context, history features.Frame) error {
 	if err := c.check(history); err != nil {
 		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("training %s: %w", c.name, err)
 	}
 	method := c.make()
 	if err := method.Fit(ctx, history); err != nil {
@@ -173,8 +177,8 @@ func finite(values []float64) error {
 
 // lastObserved is the index of the newest observation, or -1.
 func lastObserved(values []float64) int {
-	for i := len(values) - 1; i >= 0; i-- {
-		if series.Observed(values[i]) {
+	for i, v := range slices.Backward(values) {
+		if series.Observed(v) {
 			return i
 		}
 	}

@@ -2,6 +2,7 @@ package series
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -79,8 +80,8 @@ func (d DataFrame) Missing() float64 {
 
 // LastObserved is the newest observation's step, or -1.
 func (d DataFrame) LastObserved() int {
-	for i := len(d.Values) - 1; i >= 0; i-- {
-		if Observed(d.Values[i]) {
+	for i, v := range slices.Backward(d.Values) {
+		if Observed(v) {
 			return i
 		}
 	}
