@@ -1,10 +1,6 @@
 package arima
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/floats"
-)
+import "math"
 
 const (
 	maxChosen = 5     // no chosen p or q is larger
@@ -47,56 +43,6 @@ func kpss(y []float64) float64 {
 		return 0
 	}
 	return squares / float64(n) / float64(n) / long
-}
-
-// Strength is the share of the variance around the trend that the season
-// accounts for, 0 to 1; 0 where the series holds less than two seasons.
-func Strength(y []float64, season int) float64 {
-	n := len(y)
-	if season < 2 || n < 2*season {
-		return 0
-	}
-	rest, first := detrended(y, season)
-	means, counts := make([]float64, season), make([]float64, season)
-	for i, v := range rest {
-		slot := (first + i) % season
-		counts[slot]++
-		means[slot] += (v - means[slot]) / counts[slot]
-	}
-	var within, total, mu float64
-	mu = floats.Sum(rest) / float64(len(rest))
-	for i, v := range rest {
-		slot := (first + i) % season
-		within += (v - means[slot]) * (v - means[slot])
-		total += (v - mu) * (v - mu)
-	}
-	// Means of few seasons fit by chance; counting degrees of freedom undoes it.
-	free := float64(len(rest) - season)
-	if !(total > 0) || free <= 0 {
-		return 0
-	}
-	return max(0, 1-within/free/(total/float64(len(rest)-1)))
-}
-
-// detrended is the series less its centred moving average over one season,
-// where that exists, and the index of its first value.
-func detrended(y []float64, season int) (rest []float64, first int) {
-	half := season / 2
-	var sum float64
-	for _, v := range y[:season] {
-		sum += v
-	}
-	for t := half; t+half < len(y); t++ {
-		centre := sum
-		if season%2 == 0 { // an even window has half a value at each end
-			centre += (y[t+half] - y[t-half]) / 2
-		}
-		rest = append(rest, y[t]-centre/float64(season))
-		if next := t - half + season; next < len(y) {
-			sum += y[next] - y[t-half]
-		}
-	}
-	return rest, half
 }
 
 // choice is an order and how well moments say it fits.

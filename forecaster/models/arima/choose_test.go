@@ -6,6 +6,7 @@ import (
 
 	"github.com/kedastral/kedastral/forecaster/models/arima"
 	"github.com/kedastral/kedastral/forecaster/models/internal/reference"
+	"github.com/kedastral/kedastral/forecaster/models/internal/seasonal"
 )
 
 func TestDifferencesAgreeWithR(t *testing.T) {
@@ -16,9 +17,9 @@ func TestDifferencesAgreeWithR(t *testing.T) {
 			t.Errorf("Differences(%s) = %d, R has %d", name, got, want)
 		}
 		season := int(ref.Value(t, name, "season"))
-		strong := arima.Strength(y, season) > 0.64
+		strong := seasonal.Strength(y, season) > 0.64
 		if want := ref.Value(t, name, "nsdiffs") > 0 && season > 1; strong != want {
-			t.Errorf("Strength(%s) = %.2f; R differences the season: %v", name, arima.Strength(y, season), want)
+			t.Errorf("Strength(%s) = %.2f; R differences the season: %v", name, seasonal.Strength(y, season), want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/kedastral/kedastral/forecaster/models"
+	"github.com/kedastral/kedastral/forecaster/models/internal/seasonal"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 // none. The cost is bounded: at most fifteen conditional fits and one exact one.
 func Search(y []float64, gaps []bool, season int) (Fit, error) {
 	o := Order{Season: season}
-	if Strength(y, season) > strong {
+	if seasonal.Strength(y, season) > strong {
 		o.SD = 1
 	}
 	o.D = Differences(difference(y, o))
@@ -39,7 +40,7 @@ func Search(y []float64, gaps []bool, season int) (Fit, error) {
 	var failed error
 	for _, c := range contenders(choose(w, o.Mean), len(y)) {
 		o.P, o.Q = c.p, c.q
-		for _, o := range seasonal(o, len(y)) {
+		for _, o := range withSeason(o, len(y)) {
 			fit, err := Conditional(y, gaps, o)
 			if err == nil && exact {
 				fit.AICc, err = exactAICc(difference(y, o), o, fit)
@@ -87,10 +88,10 @@ func contenders(all []choice, n int) []choice {
 	return out
 }
 
-// seasonal adds the seasonal parts worth comparing. A seasonal moving average
+// withSeason adds the seasonal parts worth comparing. A seasonal moving average
 // averages over past seasons, which is most of what a season has to say; what
 // else there is to try pays on short series only.
-func seasonal(o Order, n int) []Order {
+func withSeason(o Order, n int) []Order {
 	with := func(sp, sq int) Order { o.SP, o.SQ = sp, sq; return o }
 	switch seasons := n / max(o.Season, 1); {
 	case o.Season < 2 || seasons < 2:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kedastral/kedastral/forecaster/models"
 	"github.com/kedastral/kedastral/forecaster/models/internal/minimize"
+	"github.com/kedastral/kedastral/forecaster/models/internal/seasonal"
 )
 
 // dear is how large (series × states) may be for the first states to be
@@ -16,9 +17,9 @@ import (
 const dear = 4000
 
 // Fit estimates a model of a series by maximum likelihood. NaN is a gap. The
-// start gives the first states and how many slots the season has; they are
-// estimated too where the series is short.
-func Fit(y []float64, s Spec, start State, hold int) (Model, error) {
+// start gives the first states, which are estimated too where the series is
+// short.
+func Fit(y []float64, s Spec, start State, slots seasonal.Slots) (Model, error) {
 	seen := 0
 	for _, v := range y {
 		if v == v {
@@ -29,7 +30,7 @@ func Fit(y []float64, s Spec, start State, hold int) (Model, error) {
 	if need := 5 + states; len(y)*states <= dear && seen < need || seen < 4 {
 		return Model{}, fmt.Errorf("fitting ETS %v to %d values: needs %d: %w", s, seen, max(4, need), models.ErrTooShort)
 	}
-	m := Model{Spec: s, Start: start.clone(), Hold: hold}
+	m := Model{Spec: s, Start: start.clone(), Slots: slots}
 	if s.Trend == None {
 		m.Start.Trend = 0
 	}
@@ -58,10 +59,10 @@ func (m Model) smooth(y []float64, refine bool) Model {
 	}
 	var r record
 	objective := func(x []float64) float64 {
-		f := trial(x).filter(0)
+		f := trial(x).filter()
 		r = record{}
 		f.run(y, &r)
-		return float64(r.n)*math.Log(r.squares) + 2*r.logs
+		return float64(r.n)*math.Log(max(r.squares, tiny)) + 2*r.logs
 	}
 	x := []float64{0, -2, -2, 2}[:m.variables()]
 	best := minimize.Simplex(objective, x, []float64{1, 1, 1, 1}[:len(x)], minimize.Options{Tolerance: m.tolerance(refine), Evaluations: m.evaluations(refine), Restarts: 1})
@@ -180,7 +181,7 @@ func (m Model) settleOnce(y, errors []float64) (State, bool) {
 
 func (m Model) errorsAt(s State, y, errors []float64) {
 	m.Start = s
-	m.filter(0).run(y, &record{errors: errors})
+	m.filter().run(y, &record{errors: errors})
 }
 
 // states is how many first states are free: the season's last slot balances
@@ -261,8 +262,8 @@ func (m Model) jointly(y []float64) Model {
 			return math.Inf(1)
 		}
 		var r record
-		t.filter(0).run(y, &r)
-		return float64(r.n)*math.Log(r.squares) + 2*r.logs
+		t.filter().run(y, &r)
+		return float64(r.n)*math.Log(max(r.squares, tiny)) + 2*r.logs
 	}
 	x, steps := make([]float64, p+k), make([]float64, p+k)
 	m.unbind(x[:p])
@@ -293,7 +294,7 @@ func (m Model) unbind(x []float64) {
 
 // Forecast continues a series by h steps.
 func (m Model) Forecast(y []float64, h int) []float64 {
-	f := m.filter(0)
+	f := m.filter()
 	f.run(y, &record{})
 	out := make([]float64, h)
 	for i := range out {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kedastral/kedastral/forecaster/models/ets"
 	"github.com/kedastral/kedastral/forecaster/models/internal/reference"
+	"github.com/kedastral/kedastral/forecaster/models/internal/seasonal"
 )
 
 func specOf(name string) ets.Spec {
@@ -51,7 +52,7 @@ func TestRecursionsAgreeWithR(t *testing.T) {
 		}
 		m := ets.Model{
 			Spec: spec, Parameters: ets.Parameters{Alpha: par[0], Beta: par[1], Gamma: par[2], Phi: par[3]},
-			Start: stateOf(spec, ref.Values(t, name, "initial")),
+			Start: stateOf(spec, ref.Values(t, name, "initial")), Slots: slots(ref.Value(t, base, "season")),
 		}
 		y := ref.Values(t, base, "y")
 		m = m.Score(y)
@@ -82,7 +83,7 @@ func TestFitsAreAsLikelyAsR(t *testing.T) {
 	for _, name := range fitted {
 		base, model, _ := strings.Cut(name, ":")
 		spec, y := specOf(model), ref.Values(t, base, "y")
-		m, err := ets.Fit(y, spec, ets.Decompose(y, slots(ref.Value(t, base, "season")), 1, spec.Season), 1)
+		m, err := ets.Fit(y, spec, ets.Decompose(y, slots(ref.Value(t, base, "season")), spec.Season), slots(ref.Value(t, base, "season")))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -105,7 +106,7 @@ func TestHoltWintersAgreesWithR(t *testing.T) {
 		m := ets.Model{
 			Spec:       ets.Spec{Error: ets.Additive, Trend: ets.Additive, Season: ets.Additive},
 			Parameters: ets.Parameters{Alpha: par[0], Beta: par[0] * par[1], Gamma: par[2] * (1 - par[0]), Phi: 1},
-			Start:      ets.State{Level: first[0], Trend: first[1], Season: first[2:]},
+			Start:      ets.State{Level: first[0], Trend: first[1], Season: first[2:]}, Slots: slots(12),
 		}
 		y = y[len(m.Start.Season):]
 		m = m.Score(y)
@@ -122,9 +123,9 @@ func TestHoltWintersAgreesWithR(t *testing.T) {
 	}
 }
 
-func slots(season float64) int {
+func slots(season float64) seasonal.Slots {
 	if season < 2 {
-		return 0
+		return seasonal.Slots{}
 	}
-	return int(season)
+	return seasonal.Slots{Count: int(season), Hold: 1}
 }

@@ -3,6 +3,8 @@ package ets
 import (
 	"fmt"
 	"math"
+
+	"github.com/kedastral/kedastral/forecaster/models/internal/seasonal"
 )
 
 // Component is how a part of the model joins the others.
@@ -52,7 +54,7 @@ type Model struct {
 	Spec
 	Parameters
 	Start  State
-	Hold   int     // steps each slot of the season lasts; 0 is 1
+	Slots  seasonal.Slots
 	Sigma2 float64 // variance of the errors, relative ones where those multiply
 	LogLik float64 // up to a constant that no choice depends on, as in R
 	AICc   float64
@@ -87,19 +89,16 @@ type record struct {
 type filter struct {
 	Model
 	now   State
-	at    int     // steps since the first slot of the season began
+	at    int     // steps of the series taken in
 	limit float64 // 0 is none
 	odd   int     // errors beyond the limit in a row
 }
 
 const patience = 3
 
-func (m Model) filter(at int) *filter {
-	m.Hold = max(1, m.Hold)
-	return &filter{Model: m, now: m.Start.clone(), at: at}
+func (m Model) filter() *filter {
+	return &filter{Model: m, now: m.Start.clone()}
 }
-
-func (f *filter) slot(at int) int { return at / f.Hold % len(f.now.Season) }
 
 // expect is the forecast h steps ahead of the last value, h ≥ 1.
 func (f *filter) expect(h int) float64 {
@@ -113,9 +112,9 @@ func (f *filter) expect(h int) float64 {
 	}
 	switch f.Season {
 	case Additive:
-		return level + f.now.Season[f.slot(f.at+h-1)]
+		return level + f.now.Season[f.Slots.Of(f.at+h-1)]
 	case Multiplicative:
-		return level * f.now.Season[f.slot(f.at+h-1)]
+		return level * f.now.Season[f.Slots.Of(f.at+h-1)]
 	}
 	return level
 }
@@ -136,11 +135,11 @@ func (f *filter) run(y []float64, r *record) {
 		expected, season, slot := q, 0.0, 0
 		switch f.Season {
 		case Additive:
-			slot = f.slot(f.at)
+			slot = f.Slots.Of(f.at)
 			season = f.now.Season[slot]
 			expected += season
 		case Multiplicative:
-			slot = f.slot(f.at)
+			slot = f.Slots.Of(f.at)
 			season = f.now.Season[slot]
 			expected *= season
 		}
@@ -152,7 +151,7 @@ func (f *filter) run(y []float64, r *record) {
 		if r.errors != nil {
 			r.errors[t] = e
 		}
-		if e != e || !f.believed(e) {
+		if !(math.Abs(e) <= math.MaxFloat64) || !f.believed(e) {
 			f.now.Level, f.now.Trend = q, drift
 			continue
 		}
@@ -193,13 +192,16 @@ func (f *filter) correct(v, q, drift, slope, season float64, slot int) {
 	}
 }
 
+// tiny stands in for a sum of squares of nothing, whose logarithm is not finite.
+const tiny = 1e-300
+
 // Score fills in how likely a series is under the model.
 func (m Model) Score(y []float64) Model {
 	var r record
-	m.filter(0).run(y, &r)
+	m.filter().run(y, &r)
 	n := float64(r.n)
 	m.Sigma2 = r.squares / n
-	m.LogLik = -0.5 * (n*math.Log(r.squares) + 2*r.logs)
+	m.LogLik = -0.5 * (n*math.Log(max(r.squares, tiny)) + 2*r.logs)
 	if k := m.free(len(m.Start.Season)); r.n > k+1 {
 		m.AICc = -2*m.LogLik + 2*float64(k)*n/(n-float64(k)-1)
 	} else {

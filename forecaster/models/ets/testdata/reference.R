@@ -34,4 +34,4 @@ hw <- function(s, kind) {
   put(case, "par", c(f$alpha, f$beta, f$gamma)); put(case, "initial", c(cf, st$figure))
   put(case, "sse", f$SSE); put(case, "pred", predict(f, 24))
 }
-hw("air", "additive"); hw("air", "multiplicative"); hw("deaths", "additive"); hw("nottem", "additive")
+hw("air", "additive"); hw("deaths", "additive"); hw("nottem", "additive")
