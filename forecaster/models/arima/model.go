@@ -2,6 +2,7 @@ package arima
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -91,10 +92,18 @@ func (m *method) fit(h clean.History, season int) (Fit, error) {
 		}
 		return Conditional(h.Values, h.Gaps, o)
 	}
+	randomWalk := Fit{Order: Order{D: 1}}
 	if h.Seen < fewest {
-		return Fit{Order: Order{D: 1}}, nil
+		return randomWalk, nil
 	}
-	return Search(h.Values, h.Gaps, season)
+	fit, err := Search(h.Values, h.Gaps, season)
+	if errors.Is(err, models.ErrTooShort) && season > 1 { // gaps may leave a season nothing to learn from
+		fit, err = Search(h.Values, h.Gaps, 1)
+	}
+	if errors.Is(err, models.ErrTooShort) {
+		return randomWalk, nil
+	}
+	return fit, err
 }
 
 func (m *method) adopt(fit Fit, y []float64) {

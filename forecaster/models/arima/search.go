@@ -29,7 +29,7 @@ func Search(y []float64, gaps []bool, season int) (Fit, error) {
 	if seasonal.Strength(y, season) > strong {
 		o.SD = 1
 	}
-	o.D = Differences(difference(y, o))
+	o.D = min(1, Differences(difference(y, o))) // twice would carry a slope on without bound
 	o.Mean = o.D+o.SD == 0
 	w := difference(y, o)
 	if len(y) < 2*season {

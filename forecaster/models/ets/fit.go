@@ -11,10 +11,10 @@ import (
 	"github.com/kedastral/kedastral/forecaster/models/internal/seasonal"
 )
 
-// dear is how large (series × states) may be for the first states to be
-// estimated with the rest; beyond it a decomposition's are good enough, for
-// their weight fades along a long series.
-const dear = 4000
+// refined reports whether the first states of a series are estimated with the
+// rest: where it is short, for their weight fades along a long one and a
+// decomposition's do as well.
+func refined(values, states int) bool { return values <= 500 && values*states <= 4000 }
 
 // Fit estimates a model of a series by maximum likelihood. NaN is a gap. The
 // start gives the first states, which are estimated too where the series is
@@ -27,15 +27,16 @@ func Fit(y []float64, s Spec, start State, slots seasonal.Slots) (Model, error) 
 		}
 	}
 	states := 1 + len(start.Season)
-	if need := 5 + states; len(y)*states <= dear && seen < need || seen < 4 {
+	refine := refined(len(y), states)
+	if need := 5 + states; refine && seen < need || seen < 4 {
 		return Model{}, fmt.Errorf("fitting ETS %v to %d values: needs %d: %w", s, seen, max(4, need), models.ErrTooShort)
 	}
 	m := Model{Spec: s, Start: start.clone(), Slots: slots}
 	if s.Trend == None {
 		m.Start.Trend = 0
 	}
-	m = m.smooth(y, len(y)*states <= dear)
-	if len(y)*states <= dear && (s.Season == Multiplicative || s.Error == Multiplicative) {
+	m = m.smooth(y, refine)
+	if refine && (s.Season == Multiplicative || s.Error == Multiplicative) {
 		m = m.jointly(y)
 	}
 	m = m.Score(y)
