@@ -66,7 +66,7 @@ func (m Model) smooth(y []float64, refine bool) Model {
 		return float64(r.n)*math.Log(max(r.squares, tiny)) + 2*r.logs
 	}
 	x := []float64{0, -2, -2, 2}[:m.variables()]
-	best := minimize.Simplex(objective, x, []float64{1, 1, 1, 1}[:len(x)], minimize.Options{Tolerance: m.tolerance(refine), Evaluations: m.evaluations(refine), Restarts: 1})
+	best := minimize.Simplex(objective, x, []float64{1, 1, 1, 1}[:len(x)], minimize.Options{Tolerance: m.tolerance(refine), Evaluations: m.evaluations(refine), Restarts: m.restarts(refine)})
 	return trial(best.At)
 }
 
@@ -74,14 +74,21 @@ func (m Model) tolerance(refine bool) float64 {
 	if refine {
 		return 1e-8
 	}
-	return 1e-5
+	return 1e-6
+}
+
+func (m Model) restarts(refine bool) int {
+	if refine {
+		return 1
+	}
+	return 0
 }
 
 func (m Model) evaluations(refine bool) int {
 	if refine {
 		return 600
 	}
-	return 40 * m.variables()
+	return 25 * m.variables()
 }
 
 // variables is how many numbers the search over smoothing parameters has:

@@ -17,9 +17,6 @@ const (
 	seasons = 14   // newest seasons the shape of the season is taken from
 	fewest  = 10   // observations; below that the last value is repeated
 
-	// strong is the share of the variance that makes a season certain. AICc
-	// looks one step ahead, where even a certain season gains little.
-	strong = 0.64
 	// positive is how far above zero, in means, values must stay for a season
 	// to multiply.
 	positive = 0.05
@@ -48,12 +45,15 @@ func (m *method) Name() string { return m.name }
 
 // History is a history laid out for estimation.
 type History struct {
-	Values []float64 // NaN at gaps: the newest part, for the rates
+	All    []float64 // cleaned, NaN at gaps
+	Values []float64 // the newest part of All, for the rates
 	Start  time.Time
 	Slots  seasonal.Slots // Count is 0 without a season; its phase is that of Values
 	Shapes map[Component][]float64
-	Strong bool // the season is certain
-	Seen   int
+	// Certain: the season is significant. AICc could not tell, for it looks one
+	// step ahead, where even a clear season gains little.
+	Certain bool
+	Seen    int
 }
 
 // Lay lays a history out: cleaned, the shapes of its season found over all of
@@ -69,7 +69,7 @@ func Lay(f features.Frame) History {
 		if floor(h.Values) {
 			out.Shapes[Multiplicative] = slots.Shape(h.Values, true, seasonal.Median)
 		}
-		out.Strong = seasonal.Strength(h.Values, slots.Width()) > strong
+		out.Certain = seasonal.Certain(slots.Averaged(h.Values), slots.Count)
 	} else {
 		slots = seasonal.Slots{}
 	}
@@ -77,14 +77,13 @@ func Lay(f features.Frame) History {
 	if slots.Count > 0 {
 		slots.Phase = (slots.Phase + cut) % slots.Width()
 	}
-	out.Slots, out.Start, out.Values = slots, began.Add(time.Duration(cut)*f.Step), h.Values[cut:]
-	if h.Gaps != nil {
-		for t, gap := range h.Gaps[cut:] {
-			if gap {
-				out.Values[t] = math.NaN()
-			}
+	for t, gap := range h.Gaps {
+		if gap {
+			h.Values[t] = math.NaN()
 		}
 	}
+	out.Slots, out.Start = slots, began.Add(time.Duration(cut)*f.Step)
+	out.All, out.Values = h.Values, h.Values[cut:]
 	return out
 }
 
@@ -100,7 +99,7 @@ func floor(y []float64) bool {
 
 func (m *method) Fit(ctx context.Context, frame features.Frame) error {
 	h := Lay(frame)
-	best := still(h)
+	best := h.Still()
 	if h.Seen >= fewest {
 		found := false
 		for _, s := range m.choose(h) {
@@ -124,32 +123,19 @@ func (h History) Fit(s Spec) (Model, error) {
 	if shape == nil {
 		s.Season, slots = None, seasonal.Slots{}
 	}
-	return Fit(h.Values, s, From(observedStart(h.Values), slots, s.Season, shape), slots)
+	m, err := Fit(h.Values, s, From(h.Values, slots, s.Season, shape), slots)
+	if err == nil && shape != nil && !refined(len(h.Values), 1+len(shape)) {
+		// All of the history made the shape, the newest part answers for its share.
+		share := float64(len(h.Values)) / float64(len(h.All))
+		m.AICc = aicc(m.LogLik, s.free(int(share*float64(len(shape)))), h.Seen)
+	}
+	return m, err
 }
 
-// observedStart is the first values without gaps: each takes the last before it.
-func observedStart(y []float64) []float64 {
-	out := make([]float64, min(len(y), lineThrough))
-	last := 0.0
-	for _, v := range y {
-		if v == v {
-			last = v
-			break
-		}
-	}
-	for t := range out {
-		if y[t] == y[t] {
-			last = y[t]
-		}
-		out[t] = last
-	}
-	return out
-}
-
-// still is the model that repeats the last value.
-func still(h History) Model {
+// Still is the model that repeats the last value.
+func (h History) Still() Model {
 	m := Model{Spec: Spec{Error: Additive, Trend: None, Season: None}, Parameters: Parameters{Alpha: 1, Phi: 1}}
-	m.Start.Level = observedStart(h.Values)[0]
+	m.Start.Level = joined(h.Values)[0]
 	return m
 }
 
@@ -163,7 +149,7 @@ func every(h History) []Spec {
 	plain := []Spec{
 		{Error: Additive, Trend: None, Season: None}, {Error: Additive, Trend: Additive, Season: None, Damped: true},
 	}
-	if h.Slots.Count == 0 {
+	if !h.Certain {
 		return plain
 	}
 	out := []Spec{
@@ -172,9 +158,6 @@ func every(h History) []Spec {
 	if h.Shapes[Multiplicative] != nil {
 		out = append(out, Spec{Error: Multiplicative, Trend: None, Season: Multiplicative},
 			Spec{Error: Multiplicative, Trend: Additive, Season: Multiplicative, Damped: true})
-	}
-	if !h.Strong {
-		out = append(out, plain...)
 	}
 	return out
 }

@@ -202,10 +202,14 @@ func (m Model) Score(y []float64) Model {
 	n := float64(r.n)
 	m.Sigma2 = r.squares / n
 	m.LogLik = -0.5 * (n*math.Log(max(r.squares, tiny)) + 2*r.logs)
-	if k := m.free(len(m.Start.Season)); r.n > k+1 {
-		m.AICc = -2*m.LogLik + 2*float64(k)*n/(n-float64(k)-1)
-	} else {
-		m.AICc = math.Inf(1)
-	}
+	m.AICc = aicc(m.LogLik, m.free(len(m.Start.Season)), r.n)
 	return m
+}
+
+// aicc is −2·logLik + 2k·n/(n−k−1); +Inf where there are too few values.
+func aicc(logLik float64, k, n int) float64 {
+	if n <= k+1 {
+		return math.Inf(1)
+	}
+	return -2*logLik + 2*float64(k)*float64(n)/float64(n-k-1)
 }

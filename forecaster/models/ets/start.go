@@ -21,14 +21,14 @@ func Decompose(y []float64, slots seasonal.Slots, kind Component) State {
 }
 
 // From is the straight line through the first values of a series less a
-// season's shape, and that shape.
+// season's shape, and that shape. Gaps take the value before them.
 func From(y []float64, slots seasonal.Slots, kind Component, shape []float64) State {
+	rest := joined(y)
 	if shape == nil {
-		return first(y)
+		return first(rest)
 	}
-	rest := make([]float64, min(len(y), lineThrough))
-	for t := range rest {
-		rest[t] = Adjust(y[t], shape[slots.Of(t)], kind)
+	for t, v := range rest {
+		rest[t] = Adjust(v, shape[slots.Of(t)], kind)
 	}
 	s := first(rest)
 	s.Season = shape
@@ -46,9 +46,9 @@ func Adjust(v, season float64, kind Component) float64 {
 // lineThrough is how many first values the first level and slope come from.
 const lineThrough = 10
 
-// first is the level and slope of a straight line through the first values.
+// first is the level and slope of a straight line through values.
 func first(y []float64) State {
-	n := min(len(y), lineThrough)
+	n := len(y)
 	if n < 2 {
 		return State{Level: append(y, 0)[0]}
 	}
@@ -59,4 +59,23 @@ func first(y []float64) State {
 	}
 	slope := (float64(n)*sxy - sx*sy) / (float64(n)*sxx - sx*sx)
 	return State{Level: (sy - slope*sx) / float64(n), Trend: slope}
+}
+
+// joined is the first values without gaps: each takes the last before it.
+func joined(y []float64) []float64 {
+	out := make([]float64, min(len(y), lineThrough))
+	last := 0.0
+	for _, v := range y {
+		if v == v {
+			last = v
+			break
+		}
+	}
+	for t := range out {
+		if y[t] == y[t] {
+			last = y[t]
+		}
+		out[t] = last
+	}
+	return out
 }

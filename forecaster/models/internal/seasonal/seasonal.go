@@ -6,8 +6,11 @@
 package seasonal
 
 import (
+	"math"
 	"slices"
 	"time"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 // Average is the centred moving average over width values, half of each end
@@ -63,6 +66,42 @@ func Strength(y []float64, season int) float64 {
 		return max(0, 1-within/free/(total/float64(n-1)))
 	}
 	return 0
+}
+
+// normal95 is the one-sided 5 % point of the normal distribution.
+const normal95 = 1.6448536269514722
+
+// Certain reports whether the autocorrelation at lag season is significant at
+// 5 % one-sided, by Bartlett's formula over the shorter lags.
+func Certain(y []float64, season int) bool {
+	n := len(y)
+	if season < 2 || n <= 2*season {
+		return false
+	}
+	x, mean := make([]float64, n), Mean(y)
+	for t, v := range y {
+		x[t] = v - mean
+	}
+	variance := floats.Dot(x, x)
+	if !(variance > 0) {
+		return false
+	}
+	at := func(lag int) float64 { return floats.Dot(x[lag:], x[:n-lag]) / variance }
+	sum := 1.0
+	for lag := 1; lag < season; lag++ {
+		r := at(lag)
+		sum += 2 * r * r
+	}
+	return math.Abs(at(season)) > normal95*math.Sqrt(sum/float64(n))
+}
+
+// Averaged is a series by slots, which is as fine as its season is known.
+func (s Slots) Averaged(y []float64) []float64 {
+	out := make([]float64, len(y)/s.Hold)
+	for i := range out {
+		out[i] = Mean(y[i*s.Hold : (i+1)*s.Hold])
+	}
+	return out
 }
 
 // Slots are a season in slots of Hold steps each.
