@@ -13,14 +13,14 @@ import (
 //
 //	x(t+h) = s(t+h) + L + (l−L)·ρ^h + b·(φ+φ²+…+φ^h)
 //
-// on the square root of the metric where it is never negative, since the noise
-// of a count grows with its root. The season s adds up quarters of the day,
-// hours of the week and minutes of the hour. The level l is exponentially
-// smoothed with innovations cut at four times their usual size (Gelper, Fried
-// and Croux 2010), L is its average over days, b is a damped trend (Gardner
-// and McKenzie 1985). The smoothing, the return ρ, whether there is a trend
-// and whether there is a season are chosen by how well each forecast the
-// recent past.
+// on the metric or, where it is never negative, on its square root: there the
+// noise of a count is even and a season half multiplies. The season s adds up
+// minutes of the hour, quarters of the day and hours of the week. The level l
+// is exponentially smoothed with innovations cut at four times their usual size
+// (Gelper, Fried and Croux 2010), L is its average over days, b is a damped
+// trend (Gardner and McKenzie 1985). The root, the smoothing, the return ρ,
+// whether there is a trend and whether there is a season are chosen by how well
+// each forecast the recent past.
 func NewBaseline(o Options) *Calibrated {
 	return Calibrate(func() Method { return &baseline{} }, o)
 }
@@ -34,26 +34,36 @@ type baseline struct {
 func (*baseline) Name() string { return "baseline" }
 
 func (m *baseline) Fit(ctx context.Context, f features.Frame) error {
-	m.root = lowest(f.Observed) == 0
-	x := m.scaled(f.Observed)
-	first, origins := chooseOrigins(f)
-	before := f.Before(first)
-	m.season = learnSeason(before, x[:first])
-	m.filter = defaultFilter(f.Step)
-	m.filter.centre = median(x)
-	if len(origins) > 0 {
-		if err := m.choose(ctx, f, x, origins); err != nil {
+	best := math.Inf(1)
+	for _, root := range []bool{true, false} {
+		if root && lowest(f.Observed) < 0 {
+			continue
+		}
+		tried := baseline{root: root}
+		loss, err := tried.choose(ctx, f)
+		if err != nil {
 			return err
 		}
+		if loss < best || m.filter.gain == 0 {
+			*m, best = tried, loss
+		}
 	}
-	m.season = learnSeason(f, x)
+	m.season = learnSeason(f, m.scaled(f.Observed))
 	return nil
 }
 
 // choose follows the history with every filter and keeps the one that forecast
-// the origins' futures best, all horizons weighing the same.
-func (m *baseline) choose(ctx context.Context, f features.Frame, x []float64, origins []int) error {
-	best := math.Inf(1)
+// the origins' futures best, all horizons weighing the same. It returns the
+// error of that one.
+func (m *baseline) choose(ctx context.Context, f features.Frame) (float64, error) {
+	x, best := m.scaled(f.Observed), math.Inf(1)
+	m.filter = defaultFilter(f.Step)
+	m.filter.centre = median(x)
+	first, origins := chooseOrigins(f)
+	if len(origins) == 0 {
+		return best, nil
+	}
+	m.season = learnSeason(f.Before(first), x[:first])
 	steps := blocks(f.Horizon)[1:]
 	for _, seasonal := range []bool{false, true} {
 		if seasonal && len(m.season.levels) == 0 {
@@ -69,7 +79,7 @@ func (m *baseline) choose(ctx context.Context, f features.Frame, x []float64, or
 		usual, centre := usualInnovation(z), median(z)
 		for _, c := range filters(f.Step) {
 			if err := ctx.Err(); err != nil {
-				return err
+				return 0, err
 			}
 			c.seasonal, c.usual, c.centre = seasonal, usual, centre
 			tried := c.returns(f.Step)
@@ -80,7 +90,7 @@ func (m *baseline) choose(ctx context.Context, f features.Frame, x []float64, or
 			}
 		}
 	}
-	return nil
+	return best, nil
 }
 
 // losses are the mean absolute errors over origins and horizons, in the

@@ -2,6 +2,7 @@ package models
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/features"
@@ -11,9 +12,9 @@ import (
 const quarter = 15 * time.Minute
 
 // season is what repeats: the hour of the day in quarters, the hours by which
-// a day of the week differs from it, and the minutes of the hour. Each level
-// is learned from what the ones before left over, and shrunk by how well one
-// half of the history agrees with the other about it.
+// a day of the week differs from it, and before both the minutes of the hour.
+// Each level is learned from what the ones before left over, and shrunk by how
+// well one half of the history agrees with the other about it.
 type season struct {
 	offset time.Duration // from a step's start to its middle
 	levels []cycle
@@ -32,26 +33,36 @@ func learnSeason(f features.Frame, x []float64) season {
 	if span >= 2*week {
 		around = week
 	}
-	clock, middle := f.Clock(), int(s.offset/time.Second)
-	rest := withoutLevel(clip(x), int(around/f.Step))
-	learn := func(period, cell time.Duration, smooth bool) {
-		c := cycle{period: int(period / time.Second), cell: int(cell / time.Second), perCell: 1 / cell.Seconds(), smooth: smooth}
-		if c.learn(clock, rest, middle); c.table == nil {
-			return
-		}
-		for i := range rest {
-			rest[i] -= c.at(clock.SecondOfWeek(i) + middle)
-		}
-		s.levels = append(s.levels, c)
-	}
-	learn(day, max(quarter, f.Step), true)
-	if around == week {
-		learn(week, max(time.Hour, f.Step), true)
-	}
+	l := lesson{clock: f.Clock(), middle: int(s.offset / time.Second), x: clip(x), step: f.Step}
 	if f.Step <= 5*time.Minute && time.Hour%f.Step == 0 {
-		learn(time.Hour, max(time.Minute, f.Step), false)
+		s.levels = append(s.levels, l.learn(time.Hour, time.Hour, max(time.Minute, f.Step), false)...)
+	}
+	s.levels = append(s.levels, l.learn(around, day, max(quarter, f.Step), true)...)
+	if around == week {
+		s.levels = append(s.levels, l.learn(around, week, max(time.Hour, f.Step), true)...)
 	}
 	return s
+}
+
+// lesson is a history that levels are learned from one after another.
+type lesson struct {
+	clock  features.Clock
+	middle int // seconds from a step's start to its middle
+	step   time.Duration
+	x      []float64 // what the levels so far left over
+}
+
+// learn takes a level of the given period out of what is left, once freed of
+// the mean around it. It returns none where nothing repeats.
+func (l *lesson) learn(around, period, cell time.Duration, smooth bool) []cycle {
+	c := cycle{period: int(period / time.Second), cell: int(cell / time.Second), perCell: 1 / cell.Seconds(), smooth: smooth}
+	if c.learn(l.clock, withoutLevel(l.x, int(around/l.step)), l.middle); c.table == nil {
+		return nil
+	}
+	for i := range l.x {
+		l.x[i] -= c.at(l.clock.SecondOfWeek(i) + l.middle)
+	}
+	return []cycle{c}
 }
 
 // over is the season of every step from the given one to the end of the
@@ -108,7 +119,7 @@ func withoutLevel(x []float64, period int) []float64 {
 func clip(x []float64) []float64 {
 	some := observedOf(x)
 	if len(some) == 0 {
-		return x
+		return slices.Clone(x)
 	}
 	at := func(q float64) float64 { return nth(some, int(q*float64(len(some)-1))) }
 	low, high := at(0.01)-3*(at(0.5)-at(0.01)), at(0.99)+3*(at(0.99)-at(0.5))
