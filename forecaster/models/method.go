@@ -131,6 +131,16 @@ func (c *Calibrated) Predict(ctx context.Context, frame features.Frame) (Forecas
 	return c.spread(f, frame, path)
 }
 
+// Around is what Predict makes of a path that was forecast elsewhere: bounded,
+// with the last fit's band around it. It keeps the path.
+func (c *Calibrated) Around(frame features.Frame, path []float64) (Forecast, error) {
+	f := c.last.Load()
+	if f == nil {
+		return Forecast{}, fmt.Errorf("%s: %w", c.name, ErrUntrained)
+	}
+	return c.spread(f, frame, path)
+}
+
 // spread puts the band around the path.
 func (c *Calibrated) spread(f *fit, frame features.Frame, path []float64) (Forecast, error) {
 	floor := lowest(frame.Observed)
