@@ -76,7 +76,11 @@ func benchmarkPredict(b *testing.B, m models.Model, n int) {
 	}
 }
 
-func BenchmarkTrain1000(b *testing.B)         { benchmarkTrain(b, arima.New(levels), 1000) }
-func BenchmarkPredict30(b *testing.B)         { benchmarkPredict(b, arima.New(levels), 1000) }
-func BenchmarkSarimaTrainWeek(b *testing.B)   { benchmarkTrain(b, arima.NewSeasonal(levels), 10080) }
-func BenchmarkSarimaPredictWeek(b *testing.B) { benchmarkPredict(b, arima.NewSeasonal(levels), 10080) }
+func BenchmarkTrain1000(b *testing.B) { benchmarkTrain(b, build(b, arima.New)(levels), 1000) }
+func BenchmarkPredict30(b *testing.B) { benchmarkPredict(b, build(b, arima.New)(levels), 1000) }
+func BenchmarkSarimaTrainWeek(b *testing.B) {
+	benchmarkTrain(b, build(b, arima.NewSeasonal)(levels), 10080)
+}
+func BenchmarkSarimaPredictWeek(b *testing.B) {
+	benchmarkPredict(b, build(b, arima.NewSeasonal)(levels), 10080)
+}

@@ -21,31 +21,28 @@ const (
 	fewest  = 12   // observations; below that the last value is repeated
 )
 
-// New makes the model without season, of the order that suits the history.
-func New(o models.Options) *models.Calibrated {
-	return models.Calibrate(func() models.Method { return &method{name: "arima", window: window} }, o)
+// New makes the model without season, of the order given or the one that suits
+// the history.
+func New(o models.Options) (*models.Calibrated, error) {
+	return calibrate(method{name: "arima", window: window}, o)
 }
 
 // NewSeasonal makes the model whose season is the day. Without two whole days
-// of history it is the one without season.
-func NewSeasonal(o models.Options) *models.Calibrated {
-	return models.Calibrate(func() models.Method { return &method{name: "sarima", daily: true} }, o)
+// of history it is the one without season, unless an order was given.
+func NewSeasonal(o models.Options) (*models.Calibrated, error) {
+	return calibrate(method{name: "sarima", daily: true}, o)
 }
 
-// NewOrder makes a model of a given order; one with a seasonal part whose
-// season is 0 has the day for a season.
-func NewOrder(o models.Options, order Order) (*models.Calibrated, error) {
-	m := method{name: "arima", window: window, order: &order}
-	if order.Seasonal() {
-		m.name, m.window, m.daily = "sarima", 0, order.Season == 0
-	}
-	if checked := order; m.daily {
-		checked.Season = 2
-		if err := checked.Validate(); err != nil {
+func calibrate(m method, o models.Options) (*models.Calibrated, error) {
+	if o.Order != "" {
+		order, err := Parse(o.Order)
+		if err != nil {
 			return nil, err
 		}
-	} else if err := order.Validate(); err != nil {
-		return nil, err
+		if order.Seasonal() && !m.daily {
+			return nil, fmt.Errorf("order %q of %s: must have no seasonal part: %w", o.Order, m.name, ErrOrder)
+		}
+		m.order = &order
 	}
 	return models.Calibrate(func() models.Method { fresh := m; return &fresh }, o), nil
 }

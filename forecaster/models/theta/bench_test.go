@@ -8,8 +8,6 @@ import (
 	"github.com/kedastral/kedastral/forecaster/models/theta"
 )
 
-func newModel(o models.Options) models.Model { return theta.NewModel(o) }
-
-func TestModel(t *testing.T) { modeltest.Run(t, newModel) }
-
-func BenchmarkWeek(b *testing.B) { modeltest.Bench(b, newModel) }
+func BenchmarkWeek(b *testing.B) {
+	modeltest.Bench(b, func(o models.Options) models.Model { return theta.NewModel(o) })
+}
