@@ -11,37 +11,53 @@ import (
 	"github.com/kedastral/kedastral/forecaster/models/internal/seasonal"
 )
 
-// refined reports whether the first states of a series are estimated with the
-// rest: where it is short, for their weight fades along a long one and a
-// decomposition's do as well.
-func refined(values, states int) bool { return values <= 500 && values*states <= 4000 }
-
-// Fit estimates a model of a series by maximum likelihood. NaN is a gap. The
-// start gives the first states, which are estimated too where the series is
-// short.
+// Fit estimates a model of a series by maximum likelihood: its rates, and the
+// first states with them, which is dear and worth it where a series is short.
+// NaN is a gap. The search begins with the given first states.
 func Fit(y []float64, s Spec, start State, slots seasonal.Slots) (Model, error) {
-	seen := 0
+	seen, need := observed(y), s.free(len(start.Season))+2
+	if seen < need {
+		return Model{}, fmt.Errorf("fitting ETS %v to %d values: needs %d: %w", s, seen, need, models.ErrTooShort)
+	}
+	m := begin(s, start, slots).smooth(y, true)
+	if s.Season == Multiplicative || s.Error == Multiplicative {
+		m = m.jointly(y)
+	}
+	return m.checked(y)
+}
+
+// FitRates estimates the rates alone and takes the first states as they are:
+// their weight fades along a series that is long.
+func FitRates(y []float64, s Spec, start State, slots seasonal.Slots) (Model, error) {
+	if seen := observed(y); seen < 4 {
+		return Model{}, fmt.Errorf("fitting ETS %v to %d values: needs 4: %w", s, seen, models.ErrTooShort)
+	}
+	return begin(s, start, slots).smooth(y, false).checked(y)
+}
+
+func observed(y []float64) int {
+	n := 0
 	for _, v := range y {
 		if v == v {
-			seen++
+			n++
 		}
 	}
-	states := 1 + len(start.Season)
-	refine := refined(len(y), states)
-	if need := 5 + states; refine && seen < need || seen < 4 {
-		return Model{}, fmt.Errorf("fitting ETS %v to %d values: needs %d: %w", s, seen, max(4, need), models.ErrTooShort)
-	}
+	return n
+}
+
+func begin(s Spec, start State, slots seasonal.Slots) Model {
 	m := Model{Spec: s, Start: start.clone(), Slots: slots}
 	if s.Trend == None {
 		m.Start.Trend = 0
 	}
-	m = m.smooth(y, refine)
-	if refine && (s.Season == Multiplicative || s.Error == Multiplicative) {
-		m = m.jointly(y)
-	}
+	return m
+}
+
+// checked scores a fit and refuses one that makes no sense of its values.
+func (m Model) checked(y []float64) (Model, error) {
 	m = m.Score(y)
 	if math.IsNaN(m.LogLik) || math.IsInf(m.LogLik, -1) {
-		return Model{}, fmt.Errorf("fitting ETS %v: the values do not suit it: %w", s, ErrUnfit)
+		return Model{}, fmt.Errorf("fitting ETS %v: the values do not suit it: %w", m.Spec, ErrUnfit)
 	}
 	return m, nil
 }

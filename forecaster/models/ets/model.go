@@ -15,6 +15,7 @@ import (
 const (
 	window  = 3000 // newest steps the rates are estimated on, or two seasons where those are longer
 	seasons = 14   // newest seasons the shape of the season is taken from
+	short   = 60   // steps up to which the first level and slope are estimated too
 	fewest  = 10   // observations; below that the last value is repeated
 
 	// positive is how far above zero, in means, values must stay for a season
@@ -123,8 +124,12 @@ func (h History) Fit(s Spec) (Model, error) {
 	if shape == nil {
 		s.Season, slots = None, seasonal.Slots{}
 	}
-	m, err := Fit(h.Values, s, From(h.Values, slots, s.Season, shape), slots)
-	if err == nil && shape != nil && !refined(len(h.Values), 1+len(shape)) {
+	start := From(h.Values, slots, s.Season, shape)
+	if shape == nil && len(h.Values) <= short {
+		return Fit(h.Values, s, start, slots)
+	}
+	m, err := FitRates(h.Values, s, start, slots)
+	if err == nil && shape != nil {
 		// All of the history made the shape, the newest part answers for its share.
 		share := float64(len(h.Values)) / float64(len(h.All))
 		m.AICc = aicc(m.LogLik, s.free(int(share*float64(len(shape)))), h.Seen)

@@ -39,7 +39,11 @@ func New(y []float64, slots seasonal.Slots) (Fit, error) {
 func smooth(all, newest []float64, slots seasonal.Slots, kind ets.Component, shape []float64) (Fit, error) {
 	adjusted := adjust(newest, slots, kind, shape)
 	spec := ets.Spec{Error: ets.Additive, Trend: ets.None, Season: ets.None}
-	m, err := ets.Fit(adjusted, spec, ets.From(adjusted, seasonal.Slots{}, ets.None, nil), seasonal.Slots{})
+	fit := ets.FitRates
+	if len(adjusted) <= short {
+		fit = ets.Fit
+	}
+	m, err := fit(adjusted, spec, ets.From(adjusted, seasonal.Slots{}, ets.None, nil), seasonal.Slots{})
 	if err != nil {
 		return Fit{}, fmt.Errorf("smoothing: %w", err)
 	}
@@ -86,6 +90,10 @@ func slope(y []float64) float64 {
 	}
 	return up / down
 }
+
+// short is the length up to which the first level is estimated with the rate;
+// along a longer series it is forgotten.
+const short = 300
 
 // lift is what the smoothing lags behind the drift: with the rate α of n steps,
 // Drift·(1−(1−α)ⁿ)/α.
