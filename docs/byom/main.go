@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"time"
 )
 
@@ -120,9 +121,9 @@ func forecast(values []*float64, stepSeconds, horizon int) []float64 {
 
 // newest is the last value observed, or 0.
 func newest(values []*float64) float64 {
-	for t := len(values) - 1; t >= 0; t-- {
-		if values[t] != nil {
-			return *values[t]
+	for _, v := range slices.Backward(values) {
+		if v != nil {
+			return *v
 		}
 	}
 	return 0

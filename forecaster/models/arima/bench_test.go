@@ -81,6 +81,7 @@ func BenchmarkPredict30(b *testing.B) { benchmarkPredict(b, build(b, arima.New)(
 func BenchmarkSarimaTrainWeek(b *testing.B) {
 	benchmarkTrain(b, build(b, arima.NewSeasonal)(levels), 10080)
 }
+
 func BenchmarkSarimaPredictWeek(b *testing.B) {
 	benchmarkPredict(b, build(b, arima.NewSeasonal)(levels), 10080)
 }

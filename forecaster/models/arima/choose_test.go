@@ -10,7 +10,7 @@ import (
 )
 
 func TestDifferencesAgreeWithR(t *testing.T) {
-	ref := reference.Load(t, "testdata/reference.csv")
+	ref := reference.Read(t, fixture)
 	for _, name := range []string{"air", "lynx", "loglynx", "deaths", "nottem"} {
 		y := ref.Values(t, name, "y")
 		if got, want := arima.Differences(y), int(ref.Value(t, name, "ndiffs")); got != want {
@@ -27,7 +27,7 @@ func TestDifferencesAgreeWithR(t *testing.T) {
 // Search fits every order it ranks high; R's exhaustive search is the bar.
 func TestSearchIsAsGoodAsR(t *testing.T) {
 	const slack = 2 // in AICc: below it two orders are as good as each other
-	ref := reference.Load(t, "testdata/reference.csv")
+	ref := reference.Read(t, fixture)
 	for _, name := range []string{"air", "lynx", "loglynx", "deaths", "nottem"} {
 		fit, err := arima.Search(ref.Values(t, name, "y"), nil, int(ref.Value(t, name, "season")))
 		if err != nil {

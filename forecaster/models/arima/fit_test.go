@@ -1,6 +1,7 @@
 package arima_test
 
 import (
+	_ "embed"
 	"math"
 	"strings"
 	"testing"
@@ -8,6 +9,9 @@ import (
 	"github.com/kedastral/kedastral/forecaster/models/arima"
 	"github.com/kedastral/kedastral/forecaster/models/internal/reference"
 )
+
+//go:embed testdata/reference.csv
+var fixture string
 
 // Tolerances against R. Its optimiser works with numerical gradients, and its
 // likelihood starts differenced series from a variance of 10⁶ where ours
@@ -39,7 +43,7 @@ func coefficientsOf(f arima.Fit) []float64 {
 }
 
 func TestFitsAgreeWithR(t *testing.T) {
-	ref := reference.Load(t, "testdata/reference.csv")
+	ref := reference.Read(t, fixture)
 	for _, name := range append(ref.Cases(":ml"), ref.Cases(":css")...) {
 		t.Run(name, func(t *testing.T) {
 			base, method, _ := strings.Cut(name, ":")

@@ -23,7 +23,7 @@ const (
 	maxDifferences = 2
 )
 
-// ErrOrder: an order that cannot be fitted.
+// ErrOrder is an order that cannot be fitted.
 var ErrOrder = errors.New("invalid ARIMA order")
 
 // Validate reports everything wrong with the order.
@@ -33,8 +33,12 @@ func (o Order) Validate() error {
 		name       string
 		value, max int
 	}{
-		{"p", o.P, maxLags}, {"d", o.D, maxDifferences}, {"q", o.Q, maxLags},
-		{"seasonal p", o.SP, maxLags}, {"seasonal d", o.SD, maxDifferences}, {"seasonal q", o.SQ, maxLags},
+		{"p", o.P, maxLags},
+		{"d", o.D, maxDifferences},
+		{"q", o.Q, maxLags},
+		{"seasonal p", o.SP, maxLags},
+		{"seasonal d", o.SD, maxDifferences},
+		{"seasonal q", o.SQ, maxLags},
 	} {
 		if part.value < 0 || part.value > part.max {
 			faults = append(faults, fmt.Errorf("%s=%d: must be 0 to %d: %w", part.name, part.value, part.max, ErrOrder))

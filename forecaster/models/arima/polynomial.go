@@ -62,15 +62,6 @@ func differences(o Order) []term {
 	return terms
 }
 
-// dense lays terms out as coefficients of lags 1 to n.
-func dense(terms []term, n int) []float64 {
-	out := make([]float64, n)
-	for _, t := range terms {
-		out[t.lag-1] = t.c
-	}
-	return out
-}
-
 // reflections turns the coefficients of 1 − Σ aᵢBⁱ into partial
 // autocorrelations by stepping the recursion of Durbin and Levinson down. All
 // lie within (−1, 1) exactly when the polynomial's roots lie outside the unit

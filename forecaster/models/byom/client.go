@@ -76,7 +76,7 @@ func (c *client) ask(ctx context.Context, frame features.Frame, origins []int, l
 	if err != nil {
 		return reply{}, fmt.Errorf("asking the model's service: %w", err)
 	}
-	defer res.Body.Close() //nolint:errcheck // only read from
+	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		return reply{}, fmt.Errorf("the model's service answered %s, must be 200: %w", res.Status, ErrReply)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
-// ErrReply: the service answered something that is no forecast.
+// ErrReply is what a service answered that is no forecast.
 var ErrReply = errors.New("unusable reply")
 
 // reply is what a service answers: one forecast per origin, in their order.
@@ -82,7 +82,7 @@ func decode(body io.Reader, origins, horizon int, levels []float64) (reply, erro
 	var r reply
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if err := decoder.Decode(&r); err != nil {
-		return reply{}, fmt.Errorf("reply is not the JSON expected: %v: %w", err, ErrReply)
+		return reply{}, fmt.Errorf("reply is not the JSON expected: %w: %w", err, ErrReply)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return reply{}, fmt.Errorf("reply goes on after its JSON: %w", ErrReply)

@@ -1,7 +1,9 @@
 package ets_test
 
 import (
+	_ "embed"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +11,9 @@ import (
 	"github.com/kedastral/kedastral/forecaster/models/internal/reference"
 	"github.com/kedastral/kedastral/forecaster/models/internal/seasonal"
 )
+
+//go:embed testdata/reference.csv
+var fixture string
 
 func specOf(name string) ets.Spec {
 	s := ets.Spec{
@@ -28,9 +33,8 @@ func stateOf(s ets.Spec, v []float64) ets.State {
 	if s.Trend == ets.Additive {
 		state.Trend, v = v[0], v[1:]
 	}
-	for i := len(v) - 1; i >= 0; i-- {
-		state.Season = append(state.Season, v[i])
-	}
+	state.Season = slices.Clone(v)
+	slices.Reverse(state.Season)
 	return state
 }
 
@@ -41,7 +45,7 @@ var fitted = []string{
 
 // At R's own parameters nothing is left to chance.
 func TestRecursionsAgreeWithR(t *testing.T) {
-	ref := reference.Load(t, "testdata/reference.csv")
+	ref := reference.Read(t, fixture)
 	for _, name := range fitted {
 		base, model, _ := strings.Cut(name, ":")
 		spec, par := specOf(model), ref.Values(t, name, "par")
@@ -79,7 +83,7 @@ func TestRecursionsAgreeWithR(t *testing.T) {
 // not be less likely.
 func TestFitsAreAsLikelyAsR(t *testing.T) {
 	const slack = 0.5 // in log-likelihood
-	ref := reference.Load(t, "testdata/reference.csv")
+	ref := reference.Read(t, fixture)
 	for _, name := range fitted {
 		base, model, _ := strings.Cut(name, ":")
 		spec, y := specOf(model), ref.Values(t, base, "y")
@@ -99,7 +103,7 @@ func TestFitsAreAsLikelyAsR(t *testing.T) {
 // Holt and Winters' additive method is the model AAA by other names: Beta is
 // R's alpha·beta, Gamma R's gamma·(1−alpha). R starts after the first season.
 func TestHoltWintersAgreesWithR(t *testing.T) {
-	ref := reference.Load(t, "testdata/reference.csv")
+	ref := reference.Read(t, fixture)
 	for _, name := range ref.Cases(":hw-additive") {
 		base, _, _ := strings.Cut(name, ":")
 		y, par, first := ref.Values(t, base, "y"), ref.Values(t, name, "par"), ref.Values(t, name, "initial")

@@ -6,7 +6,7 @@ import (
 	"github.com/kedastral/kedastral/forecaster/models/internal/seasonal"
 )
 
-// ErrUnfit: a model that makes no sense of the values it was given.
+// ErrUnfit is a model that makes no sense of the values it was given.
 var ErrUnfit = errors.New("unfit")
 
 // Decompose finds first states for a series: the season's shape by medians,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/features"
@@ -88,9 +89,9 @@ func (k *Track) rise(f *filter, h int) float64 {
 
 func repeatLast(observed, path []float64) {
 	last := 0.0
-	for t := len(observed) - 1; t >= 0; t-- {
-		if series.Observed(observed[t]) {
-			last = observed[t]
+	for _, v := range slices.Backward(observed) {
+		if series.Observed(v) {
+			last = v
 			break
 		}
 	}

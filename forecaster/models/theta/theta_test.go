@@ -1,6 +1,7 @@
 package theta_test
 
 import (
+	_ "embed"
 	"math"
 	"testing"
 
@@ -8,6 +9,9 @@ import (
 	"github.com/kedastral/kedastral/forecaster/models/internal/seasonal"
 	"github.com/kedastral/kedastral/forecaster/models/theta"
 )
+
+//go:embed testdata/reference.csv
+var fixture string
 
 func TestThetaAgreesWithR(t *testing.T) {
 	const (
@@ -17,7 +21,7 @@ func TestThetaAgreesWithR(t *testing.T) {
 		driftTol    = 1e-6 // relative
 		errorTol    = 1e-3 // relative
 	)
-	ref := reference.Load(t, "testdata/reference.csv")
+	ref := reference.Read(t, fixture)
 	for _, name := range ref.Cases("") {
 		y, season := ref.Values(t, name, "y"), int(ref.Value(t, name, "season"))
 		slots := seasonal.Slots{}

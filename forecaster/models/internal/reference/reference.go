@@ -8,7 +8,6 @@ package reference
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,16 +19,12 @@ type Fixture struct {
 	order []string
 }
 
-// Load reads a fixture; one that cannot be read ends the test.
-func Load(tb testing.TB, path string) Fixture {
+// Read reads a fixture; one that cannot be read ends the test.
+func Read(tb testing.TB, raw string) Fixture {
 	tb.Helper()
-	raw, err := os.ReadFile(path)
+	f, err := parse(raw)
 	if err != nil {
 		tb.Fatalf("reading the fixture: %v", err)
-	}
-	f, err := parse(string(raw))
-	if err != nil {
-		tb.Fatalf("reading the fixture %s: %v", path, err)
 	}
 	return f
 }
