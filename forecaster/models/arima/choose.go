@@ -47,8 +47,9 @@ func kpss(y []float64) float64 {
 
 // choice is an order and how well moments say it fits.
 type choice struct {
-	p, q int
-	aicc float64
+	p, q   int
+	aicc   float64
+	ar, ma [maxChosen]float64
 }
 
 // choose ranks orders on a differenced series by AICc, with the variance each
@@ -60,14 +61,14 @@ func choose(w []float64, mean bool) []choice {
 		return []choice{{}}
 	}
 	var out []choice
-	var ar, ma [maxChosen]float64
 	for p := 0; p <= maxChosen; p++ {
 		for q := 0; q <= 3; q++ {
 			if q > 0 && p > 2 || p+q > len(w)/8 {
 				continue
 			}
-			sigma2, ok := m.estimate(p, q, ar[:p], ma[:q])
-			if !ok || !(sigma2 > 1e-12*m.gamma[0]) || !admissible(coefficients{ar: ar[:p], ma: ma[:q]}) {
+			c := choice{p: p, q: q}
+			sigma2, ok := m.estimate(p, q, c.ar[:p], c.ma[:q])
+			if !ok || !(sigma2 > 1e-12*m.gamma[0]) || !admissible(coefficients{ar: c.ar[:p], ma: c.ma[:q]}) {
 				continue
 			}
 			k := p + q + 1
@@ -75,7 +76,8 @@ func choose(w []float64, mean bool) []choice {
 				k++
 			}
 			logLik := -0.5 * float64(len(w)) * (math.Log(2*math.Pi*sigma2) + 1)
-			out = insert(out, choice{p, q, aicc(logLik, k, len(w))})
+			c.aicc = aicc(logLik, k, len(w))
+			out = insert(out, c)
 		}
 	}
 	return out

@@ -28,12 +28,16 @@ func Conditional(y []float64, gaps []bool, o Order) (Fit, error) {
 		return Fit{}, err
 	}
 	w := difference(y, o)
+	return conditionalFrom(y, w, gaps, o, start(w, o))
+}
+
+// conditionalFrom searches from given coefficients; w is y differenced.
+func conditionalFrom(y, w []float64, gaps []bool, o Order, v []float64) (Fit, error) {
 	c := newSquares(w, differencedGaps(gaps, o), o)
 	n := c.counted()
 	if n < o.parameters()+2 {
 		return Fit{}, fmt.Errorf("fitting ARIMA%v: %d residuals outside gaps: %w", o, n, models.ErrTooShort)
 	}
-	v := start(w, o)
 	sum := descend(c, o, v)
 	f := assemble(o, v)
 	f.Sigma2 = sum / float64(n)

@@ -113,9 +113,9 @@ func (m moments) estimate(p, q int, ar, ma []float64) (sigma2 float64, ok bool) 
 	return m.gamma[0] - floats.Dot(b, rhs[:k]), true
 }
 
-// start is where a fit's search starts: the moments' estimate of the part
-// without season, a mild seasonal moving average, and the sample mean.
-func start(w []float64, o Order) []float64 {
+// blank has no autoregression and no moving average, but a mild seasonal one
+// and the sample mean.
+func blank(w []float64, o Order) ([]float64, coefficients) {
 	v := make([]float64, o.parameters())
 	c := o.split(v)
 	if o.Mean {
@@ -124,6 +124,13 @@ func start(w []float64, o Order) []float64 {
 	for i := range c.sma[:min(1, len(c.sma))] {
 		c.sma[i] = -0.5
 	}
+	return v, c
+}
+
+// start is where a fit's search starts: the moments' estimate of the part
+// without season, a mild seasonal moving average, and the sample mean.
+func start(w []float64, o Order) []float64 {
+	v, c := blank(w, o)
 	p, q := min(o.P, maxChosen), min(o.Q, maxChosen)
 	m := newMoments(w, min(longest(len(w)), startLags))
 	if _, ok := m.estimate(p, q, c.ar[:p], c.ma[:q]); !ok || !admissible(c) {

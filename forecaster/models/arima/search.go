@@ -25,6 +25,9 @@ const (
 // AICc. gaps marks values that were filled in, nil for none; a season of 1 is
 // none. The cost is bounded: at most fifteen conditional fits and one exact one.
 func Search(y []float64, gaps []bool, season int) (Fit, error) {
+	if len(y) < 2*season {
+		season = 1
+	}
 	o := Order{Season: season}
 	if seasonal.Strength(y, season) > strong {
 		o.SD = 1
@@ -32,18 +35,15 @@ func Search(y []float64, gaps []bool, season int) (Fit, error) {
 	o.D = min(1, Differences(difference(y, o))) // twice would carry a slope on without bound
 	o.Mean = o.D+o.SD == 0
 	w := difference(y, o)
-	if len(y) < 2*season {
-		season, o.Season = 1, 1
-	}
 	exact := gaps == nil && len(y) < short && season <= shortSeason
 	best, found := Fit{}, false
 	var failed error
 	for _, c := range contenders(choose(w, o.Mean), len(y)) {
 		o.P, o.Q = c.p, c.q
 		for _, o := range withSeason(o, len(y)) {
-			fit, err := Conditional(y, gaps, o)
+			fit, err := c.fit(y, w, gaps, o)
 			if err == nil && exact {
-				fit.AICc, err = exactAICc(difference(y, o), o, fit)
+				fit.AICc, err = exactAICc(w, o, fit)
 			}
 			if err != nil {
 				failed = err
@@ -61,6 +61,17 @@ func Search(y []float64, gaps []bool, season int) (Fit, error) {
 		return Exact(y, best.Order)
 	}
 	return best, nil
+}
+
+// fit starts from what the moments found; w is y differenced.
+func (c choice) fit(y, w []float64, gaps []bool, o Order) (Fit, error) {
+	if err := fittable(len(y), o); err != nil {
+		return Fit{}, err
+	}
+	v, parts := blank(w, o)
+	copy(parts.ar, c.ar[:])
+	copy(parts.ma, c.ma[:])
+	return conditionalFrom(y, w, gaps, o, v)
 }
 
 // exactAICc compares conditional fits of short series fairly: it counts the

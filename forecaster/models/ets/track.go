@@ -42,12 +42,13 @@ func (k *Track) Path(frame features.Frame, path []float64) error {
 
 // Roll forecasts from every origin in one run over the history.
 func (k *Track) Roll(ctx context.Context, frame features.Frame, origins []int, paths [][]float64) error {
-	f, at := k.along(frame)
+	f, from := k.along(frame)
+	at := from
 	for i, origin := range origins {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("rolling: %w", err)
 		}
-		if at >= origin {
+		if origin <= from {
 			repeatLast(frame.Observed[:origin], paths[i])
 			continue
 		}

@@ -8,6 +8,8 @@ package clean
 import (
 	"math"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
@@ -86,15 +88,14 @@ func winsorise(y []float64) {
 
 // Bounds are the mean less and plus Reach standard deviations.
 func Bounds(y []float64) (low, high float64) {
-	var mean, squares float64
+	n := float64(len(y))
+	mean := floats.Sum(y) / n
+	var squares float64
 	for _, v := range y {
-		mean += v / float64(len(y))
+		squares += (v - mean) * (v - mean)
 	}
-	for _, v := range y {
-		squares += (v - mean) * (v - mean) / float64(len(y))
-	}
-	reach := Reach * math.Sqrt(squares)
-	if math.IsInf(reach, 0) || math.IsNaN(reach) || math.IsInf(mean, 0) {
+	reach := Reach * math.Sqrt(squares/n)
+	if math.IsInf(reach, 0) || math.IsNaN(reach) {
 		return math.Inf(-1), math.Inf(1)
 	}
 	return mean - reach, mean + reach
