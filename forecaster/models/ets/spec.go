@@ -80,6 +80,7 @@ type record struct {
 	squares float64 // of the errors
 	logs    float64 // Σ log|forecast|, where errors multiply
 	n       int
+	product float64   // of forecasts whose logarithm is yet to be taken
 	errors  []float64 // filled where it is not nil
 }
 
@@ -158,10 +159,26 @@ func (f *filter) run(y []float64, r *record) {
 		r.squares += e * e
 		r.n++
 		if f.Error == Multiplicative {
-			r.logs += math.Log(math.Abs(expected))
+			r.times(math.Abs(expected))
 		}
 		f.correct(v, q, drift, slope, season, slot)
 	}
+	r.times(0)
+}
+
+// times adds log v to the sum, many values at a time; 0 adds what is pending.
+func (r *record) times(v float64) {
+	if r.product == 0 {
+		r.product = 1
+	}
+	if v > 0 {
+		r.product *= v
+		if r.product > 1e-100 && r.product < 1e100 {
+			return
+		}
+	}
+	r.logs += math.Log(r.product)
+	r.product = 1
 }
 
 func (f *filter) believed(e float64) bool {
