@@ -1,0 +1,2 @@
+// Package cluster proves the deployed product on a real control plane.
+package cluster
