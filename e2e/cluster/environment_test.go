@@ -3,7 +3,7 @@
 package cluster
 
 import (
-	"encoding/base64"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // manifest finds an object of the rendered overlay.
@@ -85,8 +86,8 @@ func (h *home) mounts(d appsv1.Deployment, dir string) (map[string]string, error
 			if volume.Name != mount.Name || volume.Secret == nil {
 				continue
 			}
-			secret, err := manifest[unstructured.Unstructured](h.overlay, "Secret", d.Namespace, volume.Secret.SecretName)
-			if err != nil {
+			var secret corev1.Secret
+			if err := h.Client.Get(context.Background(), client.ObjectKey{Namespace: d.Namespace, Name: volume.Secret.SecretName}, &secret); err != nil {
 				return nil, err
 			}
 			there := filepath.Join(dir, volume.Name)
@@ -99,21 +100,17 @@ func (h *home) mounts(d appsv1.Deployment, dir string) (map[string]string, error
 	return where, nil
 }
 
-func unpack(secret unstructured.Unstructured, dir string) error {
+func unpack(secret corev1.Secret, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making %s: %w", dir, err)
 	}
-	data, _, err := unstructured.NestedStringMap(secret.Object, "data")
-	if err != nil {
-		return fmt.Errorf("secret %s: %w", secret.GetName(), err)
-	}
-	for key, text := range data {
-		content, err := base64.StdEncoding.DecodeString(text)
-		if err != nil {
-			return fmt.Errorf("secret %s, key %s: %w", secret.GetName(), key, err)
+	for key, content := range secret.Data {
+		path := filepath.Join(dir, key)
+		if err := os.WriteFile(path+".new", content, 0o600); err != nil {
+			return fmt.Errorf("writing %s of secret %s: %w", key, secret.Name, err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, key), content, 0o600); err != nil {
-			return fmt.Errorf("writing %s of secret %s: %w", key, secret.GetName(), err)
+		if err := os.Rename(path+".new", path); err != nil {
+			return fmt.Errorf("replacing %s of secret %s: %w", key, secret.Name, err)
 		}
 	}
 	return nil

@@ -150,3 +150,8 @@ func namespacesFirst(objects []*unstructured.Unstructured) []*unstructured.Unstr
 	}
 	return append(first, rest...)
 }
+
+// apply applies objects in order.
+func (h *home) apply(ctx context.Context, objects ...*unstructured.Unstructured) error {
+	return plane.Apply(ctx, h.Client, objects)
+}

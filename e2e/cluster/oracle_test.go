@@ -20,17 +20,19 @@ type oracle struct {
 
 // plan is what the oracle says of one workload.
 type plan struct {
-	replicas []int         // one for each step from `from` on
-	from     time.Time     // zero: from now on, renewed at every question
-	step     time.Duration // zero: one second
-	down     bool          // the connection is cut instead of an answer
+	demand func(time.Time) int // replicas needed at an instant
+	step   time.Duration       // of the forecast; a second where it is zero
+	down   bool                // the connection is cut instead of an answer
 }
+
+// steps is how far the oracle sees.
+const steps = 360
 
 func newOracle() *oracle { return &oracle{plans: map[string]plan{}} }
 
-// say makes the plan of the workload that many replicas for the next hour.
+// say makes the plan of the workload that many replicas, now and later.
 func (o *oracle) say(workload string, replicas int) {
-	o.dictate(workload, plan{replicas: repeat(replicas, 360), step: 10 * time.Second})
+	o.dictate(workload, plan{demand: func(time.Time) int { return replicas }, step: 10 * time.Second})
 }
 
 func (o *oracle) dictate(workload string, p plan) {
@@ -39,21 +41,14 @@ func (o *oracle) dictate(workload string, p plan) {
 	o.plans[workload] = p
 }
 
-// vanish makes the oracle unreachable where the workload is concerned.
+// vanish makes the oracle unreachable where the workload is concerned, until
+// something is said of it again.
 func (o *oracle) vanish(workload string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	p := o.plans[workload]
 	p.down = true
 	o.plans[workload] = p
-}
-
-func repeat(v, n int) []int {
-	list := make([]int, n)
-	for i := range list {
-		list[i] = v
-	}
-	return list
 }
 
 func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -75,20 +70,17 @@ func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (p plan) write(w http.ResponseWriter, workload string, now time.Time) {
 	step := max(p.step, time.Second)
-	from := p.from
-	if from.IsZero() {
-		from = now
-	}
-	from = from.Truncate(step).UTC()
-	values := make([]float64, len(p.replicas))
-	for i, n := range p.replicas {
-		values[i] = float64(n)
+	from := now.Truncate(step).UTC()
+	values, replicas := make([]float64, steps), make([]int, steps)
+	for i := range steps {
+		replicas[i] = p.demand(from.Add(time.Duration(i) * step))
+		values[i] = float64(replicas[i])
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Age", strconv.Itoa(int(now.Sub(from).Seconds())))
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"workload": workload, "metric": "dictated", "generatedAt": from, "model": "oracle", "mode": "predictive",
 		"intervalSeconds": int(step.Seconds()), "stepSeconds": int(step.Seconds()),
-		"horizonSeconds": int(step.Seconds()) * len(values), "values": values, "desiredReplicas": p.replicas,
+		"horizonSeconds": int(step.Seconds()) * steps, "values": values, "desiredReplicas": replicas,
 	})
 }

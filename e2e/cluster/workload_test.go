@@ -183,6 +183,9 @@ func (w workload) hpa(ctx context.Context) (hpa autoscalingv2.HorizontalPodAutos
 	return hpa, here.Client.Get(ctx, client.ObjectKey{Namespace: w.Namespace, Name: "keda-hpa-" + w.Name}, &hpa)
 }
 
+// oracle is the workload's name on the wire.
+func (w workload) oracle() string { return w.Namespace + "/" + w.Name }
+
 // reaches waits until the Deployment wants and has n ready pods, and says how
 // long that took.
 func (w workload) reaches(t *testing.T, n int, within time.Duration) time.Duration {
