@@ -152,17 +152,17 @@ func (c *Cache) enqueue(e *entry) {
 func (o Options) validate() error {
 	var errs []error
 	for name, v := range map[string]time.Duration{
-		"Interval": o.Interval, "Retry": o.Retry, "Wait": o.Wait, "Idle": o.Idle,
+		"interval": o.Interval, "retry": o.Retry, "wait": o.Wait, "idle": o.Idle,
 	} {
 		if v <= 0 {
 			errs = append(errs, fmt.Errorf("%s=%v: must be positive", name, v))
 		}
 	}
 	if o.Size <= 0 {
-		errs = append(errs, fmt.Errorf("Size=%d: must be positive", o.Size))
+		errs = append(errs, fmt.Errorf("size=%d: must be positive", o.Size))
 	}
 	if o.Concurrency <= 0 {
-		errs = append(errs, fmt.Errorf("Concurrency=%d: must be positive", o.Concurrency))
+		errs = append(errs, fmt.Errorf("concurrency=%d: must be positive", o.Concurrency))
 	}
 	return errors.Join(errs...)
 }

@@ -367,7 +367,7 @@ func TestRefreshesSpread(t *testing.T) {
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {
 	_, err := cache.New(forecast.ReaderFunc(good), nil, cache.Options{Interval: -1})
-	for _, name := range []string{"Size", "Interval", "Retry", "Wait", "Idle", "Concurrency"} {
+	for _, name := range []string{"size", "interval", "retry", "wait", "idle", "concurrency"} {
 		if err == nil || !strings.Contains(err.Error(), name+"=") {
 			t.Errorf("New(nothing set) = %v; want %s named", err, name)
 		}
@@ -388,8 +388,8 @@ func TestHitAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- c.Run(ctx) }()
+	done := make(chan struct{})
+	go func() { defer close(done); _ = c.Run(ctx) }()
 	if _, err := c.Latest(ctx, "shop/web"); err != nil {
 		t.Fatal(err)
 	}

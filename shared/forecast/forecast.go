@@ -52,7 +52,11 @@ type Snapshot struct {
 	Values          []float64  `json:"values"`              // the median forecast of the load
 	Quantiles       []Quantile `json:"quantiles,omitempty"` // ascending levels, never crossing
 	DesiredReplicas []int      `json:"desiredReplicas"`     // the plan to act on
-	ForecastPlan    []int      `json:"forecastPlan,omitempty"`
+
+	// ForecastPlan is what the forecast alone asks for. It is there when Mode
+	// is not predictive, so that a person sees what would be done and can
+	// judge it; nothing acts on it.
+	ForecastPlan []int `json:"forecastPlan,omitempty"`
 
 	Model    string       `json:"model"`
 	Mode     Mode         `json:"mode"`
