@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // manifest finds an object of the rendered overlay.
@@ -30,7 +29,7 @@ func manifest[T any](objects []*unstructured.Unstructured, kind, namespace, name
 // environment is what a kubelet would set for the Deployment's container, so that
 // a process started with it is configured by the manifests and nothing else.
 // Volumes of Secrets are written below dir, and paths into them point there.
-func (h *home) environment(d appsv1.Deployment, dir string) (map[string]string, error) {
+func (h *home) environment(ctx context.Context, d appsv1.Deployment, dir string) (map[string]string, error) {
 	container := d.Spec.Template.Spec.Containers[0]
 	env := map[string]string{}
 	for _, from := range container.EnvFrom {
@@ -49,7 +48,7 @@ func (h *home) environment(d appsv1.Deployment, dir string) (map[string]string, 
 		}
 		env[v.Name] = value
 	}
-	mounts, err := h.mounts(d, dir)
+	mounts, err := h.mounts(ctx, d, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -79,15 +78,15 @@ func value(v corev1.EnvVar, namespace string, c corev1.Container) (string, error
 }
 
 // mounts writes the Secrets that the pod mounts and says where each mount is.
-func (h *home) mounts(d appsv1.Deployment, dir string) (map[string]string, error) {
+func (h *home) mounts(ctx context.Context, d appsv1.Deployment, dir string) (map[string]string, error) {
 	where := map[string]string{}
 	for _, mount := range d.Spec.Template.Spec.Containers[0].VolumeMounts {
 		for _, volume := range d.Spec.Template.Spec.Volumes {
 			if volume.Name != mount.Name || volume.Secret == nil {
 				continue
 			}
-			var secret corev1.Secret
-			if err := h.Client.Get(context.Background(), client.ObjectKey{Namespace: d.Namespace, Name: volume.Secret.SecretName}, &secret); err != nil {
+			secret, err := h.secret(ctx, d.Namespace, volume.Secret.SecretName)
+			if err != nil {
 				return nil, err
 			}
 			there := filepath.Join(dir, volume.Name)

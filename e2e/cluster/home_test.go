@@ -32,9 +32,10 @@ type home struct {
 	procs   *plane.Processes
 	overlay []*unstructured.Unstructured
 
-	load   *gauges     // what Prometheus scrapes
-	oracle *oracle     // the forecaster whose plans the tests dictate
-	prom   *prometheus // holds the load's history
+	load   *gauges          // what Prometheus scrapes
+	oracle *oracle          // the forecaster whose plans the tests dictate
+	keys   *plane.Authority // signs what KEDA and the scaler of team-c show one another
+	prom   *prometheus      // holds the load's history
 }
 
 // open starts or finds the cluster, applies overlays/e2e, and starts what stands
@@ -95,7 +96,10 @@ func (h *home) furnish(ctx context.Context) (err error) {
 	if h.overlay, err = plane.Render(filepath.Join(manifests, "overlays/e2e")); err != nil {
 		return err
 	}
-	if err := plane.Apply(ctx, h.Client, namespacesFirst(h.overlay)); err != nil {
+	if h.keys, err = plane.NewAuthority("kedastral-e2e"); err != nil {
+		return err
+	}
+	if err := h.applyOverlay(ctx); err != nil {
 		return err
 	}
 	h.load, h.oracle = newGauges(), newOracle()
@@ -106,8 +110,28 @@ func (h *home) furnish(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	h.prom, err = startPrometheus(ctx, h, target)
-	return err
+	if h.prom, err = startPrometheus(ctx, h, target); err != nil {
+		return err
+	}
+	for _, namespace := range []string{"team-a", "team-b"} {
+		if _, err := h.serve(ctx, namespace, "kedastral-scaler"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyOverlay applies overlays/e2e, with the Secrets that it expects before the
+// pods that mount them.
+func (h *home) applyOverlay(ctx context.Context) error {
+	first, rest := namespacesFirst(h.overlay)
+	if err := plane.Apply(ctx, h.Client, first); err != nil {
+		return err
+	}
+	if err := h.certify(ctx); err != nil {
+		return err
+	}
+	return plane.Apply(ctx, h.Client, rest)
 }
 
 // close ends everything. The work folder is kept when something went wrong.
@@ -139,8 +163,7 @@ func (h *home) memory(out io.Writer) {
 	fmt.Fprintf(out, "e2e: %6d  in all\n", total)
 }
 
-func namespacesFirst(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
-	var first, rest []*unstructured.Unstructured
+func namespacesFirst(objects []*unstructured.Unstructured) (first, rest []*unstructured.Unstructured) {
 	for _, object := range objects {
 		if object.GetKind() == "Namespace" {
 			first = append(first, object)
@@ -148,7 +171,7 @@ func namespacesFirst(objects []*unstructured.Unstructured) []*unstructured.Unstr
 			rest = append(rest, object)
 		}
 	}
-	return append(first, rest...)
+	return first, rest
 }
 
 // apply applies objects in order.

@@ -17,6 +17,8 @@ import (
 	"github.com/kedastral/kedastral/e2e/cluster/plane"
 )
 
+var errExists = errors.New("still there")
+
 var lastAddress atomic.Int32 // of 127.0.1.0/24, given out in turn
 
 // address is a loopback address that nobody else was given.

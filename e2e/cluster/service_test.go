@@ -23,7 +23,6 @@ import (
 type service struct {
 	h      *home
 	deploy appsv1.Deployment
-	scheme string
 
 	mu   sync.Mutex
 	pods []*pod
@@ -34,6 +33,7 @@ type service struct {
 type pod struct {
 	process *plane.Process
 	address string
+	dir     string // of its mounted Secrets
 }
 
 // serve starts the Deployment's replicas as the overlay has them and waits until
@@ -48,7 +48,7 @@ func (h *home) serve(ctx context.Context, namespace, name string) (*service, err
 		return s, s.rolledOut(ctx)
 	}
 	for range int(*d.Spec.Replicas) {
-		p, err := s.start()
+		p, err := s.start(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -58,11 +58,11 @@ func (h *home) serve(ctx context.Context, namespace, name string) (*service, err
 }
 
 // start runs one more replica.
-func (s *service) start() (*pod, error) {
+func (s *service) start(ctx context.Context) (*pod, error) {
 	s.made++
-	p := &pod{address: address()}
 	name := fmt.Sprintf("%s-%s-%d", s.deploy.Namespace, s.deploy.Name, s.made)
-	env, err := s.h.environment(s.deploy, filepath.Join(s.h.work, name))
+	p := &pod{address: address(), dir: filepath.Join(s.h.work, name)}
+	env, err := s.h.environment(ctx, s.deploy, p.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (s *service) kill(i int) { s.pods[i].process.Kill() }
 
 // revive puts a new replica in the place of one, under a new address.
 func (s *service) revive(ctx context.Context, i int) error {
-	p, err := s.start()
+	p, err := s.start(ctx)
 	if err != nil {
 		return err
 	}

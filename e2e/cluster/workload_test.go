@@ -31,6 +31,7 @@ type workload struct {
 	Push            bool   // ours as external-push
 	Scaler          string // host of our scaler; the namespace's own
 	Metadata        string // more keys of our trigger, as YAML pairs
+	Secured         bool   // ours with the namespace's client certificate
 	ReadyAfter      time.Duration
 	Stabilize       int // seconds of scaleDown stabilization
 }
@@ -86,6 +87,7 @@ spec:
   - type: {{if .Push}}external-push{{else}}external{{end}}
     name: predict
     metadata: { scalerAddress: "{{.Scaler}}:50051" {{if .Metadata}}, {{.Metadata}}{{end}} }
+    {{if .Secured}}authenticationRef: {name: kedastral-scaler-client}{{end}}
   {{end}}
   {{.Triggers}}
 `))
