@@ -110,7 +110,13 @@ func (h *home) furnish(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if h.prom, err = startPrometheus(ctx, h, target); err != nil {
+	if h.prom, err = newPrometheus(ctx, h, target); err != nil {
+		return err
+	}
+	if err := h.stageDay(ctx); err != nil {
+		return err
+	}
+	if err := h.prom.start(ctx); err != nil {
 		return err
 	}
 	for _, namespace := range []string{"team-a", "team-b"} {

@@ -29,9 +29,9 @@ type prometheus struct {
 	process *plane.Process
 }
 
-// startPrometheus starts the server found in the folder E2E_PROMETHEUS and
-// publishes it as prometheus.kedastral:9090.
-func startPrometheus(ctx context.Context, h *home, target string) (*prometheus, error) {
+// newPrometheus is the server of the folder E2E_PROMETHEUS, published as
+// prometheus.kedastral:9090 and not yet started.
+func newPrometheus(ctx context.Context, h *home, target string) (*prometheus, error) {
 	p := &prometheus{
 		procs: h.procs, tools: os.Getenv("E2E_PROMETHEUS"),
 		config: filepath.Join(h.work, "prometheus.yaml"), data: filepath.Join(h.work, "prometheus"),
@@ -49,7 +49,7 @@ scrape_configs: [{job_name: load, static_configs: [{targets: [%q], labels: {inst
 	if _, err := h.publish(ctx, "prometheus.kedastral", 9090, httputil.NewSingleHostReverseProxy(p.url)); err != nil {
 		return nil, err
 	}
-	return p, p.start(ctx)
+	return p, nil
 }
 
 func (p *prometheus) start(ctx context.Context) (err error) {
@@ -64,8 +64,8 @@ func (p *prometheus) start(ctx context.Context) (err error) {
 	})
 }
 
-// remember gives the server a history, load(t) every step from `from` to `to`,
-// and starts it anew, for it reads blocks that others wrote only then.
+// remember gives the server a history, load(t) every step from `from` to `to`.
+// It reads such blocks when it starts.
 func (p *prometheus) remember(ctx context.Context, workload string, load func(time.Time) float64, from, to time.Time, step time.Duration) error {
 	var text strings.Builder
 	text.WriteString("# TYPE e2e_load gauge\n")
@@ -81,6 +81,5 @@ func (p *prometheus) remember(ctx context.Context, workload string, load func(ti
 	if err != nil {
 		return fmt.Errorf("backfilling the history of %s: %w: %s", workload, err, said)
 	}
-	p.process.Stop()
-	return p.start(ctx)
+	return nil
 }
