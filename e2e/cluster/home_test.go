@@ -36,6 +36,7 @@ type home struct {
 	oracle *oracle          // the forecaster whose plans the tests dictate
 	keys   *plane.Authority // signs what KEDA and the scaler of team-c show one another
 	prom   *prometheus      // holds the load's history
+	day    day              // the load of shop/web
 }
 
 // open starts or finds the cluster, applies overlays/e2e, and starts what stands
