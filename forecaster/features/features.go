@@ -7,6 +7,7 @@
 package features
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/series"
@@ -36,3 +37,22 @@ func Build(history series.DataFrame, horizon int, calendar Calendar) Frame {
 
 // Origin is the instant the forecast starts at: the end of the history.
 func (f Frame) Origin() time.Time { return f.Start.Add(time.Duration(len(f.Observed)) * f.Step) }
+
+// Before is the frame as it was when only its first n steps had passed, with
+// the same horizon. It shares the observations.
+func (f Frame) Before(n int) Frame {
+	f.Observed = f.Observed[:n:n]
+	return f
+}
+
+// Validate says what is wrong with the frame's shape; its observations may be
+// anything, gaps included.
+func (f Frame) Validate() error {
+	switch {
+	case f.Step <= 0 || f.Step%time.Second != 0:
+		return fmt.Errorf("step=%v: must be positive whole seconds", f.Step)
+	case f.Horizon < 1:
+		return fmt.Errorf("horizon=%d: must be at least one step", f.Horizon)
+	}
+	return nil
+}

@@ -83,7 +83,7 @@ func (e echo) GetMetrics(context.Context, *pb.GetMetricsRequest) (*pb.GetMetrics
 // turns so that both see the same machine. It reports the median over the
 // rounds of the ratio of their rates, and the scaler's calls per second.
 func BenchmarkAgainstEcho(b *testing.B) {
-	const rounds, callers, perRound = 15, 16, 4000
+	const rounds, callers, perRound = 60, 16, 1600
 	ours := serve(b, warm(b, "shop/web"), 1024)
 	bare := bareEcho(b)
 	turn(b, ours, callers, perRound) // both connections are made and warm

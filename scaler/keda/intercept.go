@@ -3,6 +3,8 @@ package keda
 import (
 	"context"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	pb "github.com/kedacore/keda/v2/pkg/scalers/externalscaler"
@@ -19,30 +21,49 @@ func timed() map[string]string {
 	}
 }
 
-// measure times every call by method and code.
-func (s *Server) measure(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+// guard stands around every call. It is one interceptor and not a chain of
+// four, and makes no timer for an answer from memory, because next to such an
+// answer their cost would be seen.
+type guard struct {
+	server *Server
+	most   int64        // calls at a time
+	busy   atomic.Int64 // calls now
+}
+
+// call times the call, turns its panic into an error so that one request's
+// fault is not every workload's, and bounds what reads a forecast: in number,
+// rather than let calls pile up that would be better asked again, and in time,
+// for KEDA sets no deadline and one call that hangs holds up its reconciles.
+// The constant specification and the question whether we are alive are never
+// refused.
+func (g *guard) call(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
 	begin := time.Now()
-	answer, err := next(ctx, req)
-	s.metrics.observe(info.FullMethod, status.Code(err), time.Since(begin))
-	return answer, err
-}
-
-// recoverCall makes an error of a panic, so that one request's fault is not
-// every workload's.
-func (s *Server) recoverCall(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			answer, err = nil, s.panicked(ctx, info.FullMethod, v)
+			answer, err = nil, g.server.panicked(ctx, info.FullMethod, v)
 		}
+		g.server.metrics.observe(info.FullMethod, status.Code(err), time.Since(begin))
 	}()
-	return next(ctx, req)
+	switch info.FullMethod {
+	case pb.ExternalScaler_GetMetrics_FullMethodName, pb.ExternalScaler_IsActive_FullMethodName:
+	default:
+		return next(ctx, req)
+	}
+	defer g.busy.Add(-1)
+	if g.busy.Add(1) > g.most {
+		g.server.refuse(ctx, overloaded)
+		return nil, overloaded
+	}
+	within := &budget{Context: ctx, until: begin.Add(g.server.Budget)}
+	defer within.end()
+	return next(within, req)
 }
 
-// recoverStream is recoverCall for streams.
-func (s *Server) recoverStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+// stream turns a stream's panic into an error.
+func (g *guard) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = s.panicked(stream.Context(), info.FullMethod, v)
+			err = g.server.panicked(stream.Context(), info.FullMethod, v)
 		}
 	}()
 	return next(srv, stream)
@@ -56,34 +77,54 @@ func (s *Server) panicked(ctx context.Context, full string, v any) error {
 	return panicked
 }
 
-// atMost refuses calls beyond n at a time rather than let them pile up: what
-// cannot be answered within the budget is better asked again. The constant
-// specification is never refused, nor is the question whether we are alive.
-func atMost(n int, s *Server) grpc.UnaryServerInterceptor {
-	slots := make(chan struct{}, n)
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		switch info.FullMethod {
-		case pb.ExternalScaler_GetMetrics_FullMethodName, pb.ExternalScaler_IsActive_FullMethodName:
-		default:
-			return next(ctx, req)
-		}
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-			return next(ctx, req)
-		default:
-			s.refuse(ctx, overloaded)
-			return nil, overloaded
-		}
-	}
+// budget is a context with a deadline that costs a timer only once somebody
+// waits for it.
+type budget struct {
+	context.Context
+	until time.Time
+
+	once  sync.Once
+	timer context.Context
+	stop  context.CancelFunc
 }
 
-// within gives every call a deadline. KEDA sets none, and one call that hangs
-// holds up a reconcile worker for good.
-func within(budget time.Duration) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		ctx, cancel := context.WithTimeout(ctx, budget)
-		defer cancel()
-		return next(ctx, req)
+func (b *budget) start() {
+	b.once.Do(func() { b.timer, b.stop = context.WithDeadline(b.Context, b.until) })
+}
+
+// Deadline is when the budget is spent, or the caller's own if sooner.
+func (b *budget) Deadline() (time.Time, bool) {
+	if own, ok := b.Context.Deadline(); ok && own.Before(b.until) {
+		return own, true
+	}
+	return b.until, true
+}
+
+// Done is closed when the budget is spent, the caller has gone or the call has
+// ended.
+func (b *budget) Done() <-chan struct{} {
+	b.start()
+	if b.timer == nil {
+		over := make(chan struct{})
+		close(over)
+		return over
+	}
+	return b.timer.Done()
+}
+
+// Err is why Done is closed.
+func (b *budget) Err() error {
+	b.start()
+	if b.timer == nil {
+		return context.Canceled
+	}
+	return b.timer.Err()
+}
+
+// end frees the timer; without one, none is made any more.
+func (b *budget) end() {
+	b.once.Do(func() {})
+	if b.stop != nil {
+		b.stop()
 	}
 }

@@ -83,12 +83,12 @@ func missing(err error) *refusal {
 	switch {
 	case errors.Is(err, cache.ErrPending):
 		return pending
+	case errors.Is(err, forecast.ErrInvalid): // before the malformed name it may be invalid for
+		return invalid
 	case errors.Is(err, forecast.ErrNotReady):
 		return notReady
 	case errors.Is(err, forecast.ErrNotFound), errors.Is(err, forecast.ErrMalformed):
 		return notFound
-	case errors.Is(err, forecast.ErrInvalid):
-		return invalid
 	default:
 		return unreachable
 	}

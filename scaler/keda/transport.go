@@ -56,8 +56,9 @@ func (t Transport) Serve(ctx context.Context, l net.Listener) error {
 	return <-served
 }
 
-// options are the limits and the interceptors, outermost first.
+// options are the limits and the interceptors.
 func (t Transport) options() []grpc.ServerOption {
+	g := &guard{server: t.Server, most: int64(t.MaxInFlight)}
 	o := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxHeaderListSize(maxHeaders),
@@ -70,10 +71,8 @@ func (t Transport) options() []grpc.ServerOption {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
 			MinTime: 10 * time.Second, PermitWithoutStream: true,
 		}),
-		grpc.ChainUnaryInterceptor(
-			t.Server.measure, t.Server.recoverCall, atMost(t.MaxInFlight, t.Server), within(t.Server.Budget),
-		),
-		grpc.ChainStreamInterceptor(t.Server.recoverStream),
+		grpc.UnaryInterceptor(g.call),
+		grpc.StreamInterceptor(g.stream),
 	}
 	if t.TLS != nil {
 		o = append(o, grpc.Creds(credentials.NewTLS(t.TLS)))

@@ -85,10 +85,10 @@ func meant(key string) string {
 	return ""
 }
 
-// sameLetters is whether a and b are equal but for case, _, -, . and spaces.
+// sameLetters is whether a and b are equal but for case and for separators.
 func sameLetters(a, b string) bool {
 	for {
-		a, b = strings.TrimLeft(a, "_-. "), strings.TrimLeft(b, "_-. ")
+		a, b = letters(a), letters(b)
 		if a == "" || b == "" {
 			return a == b
 		}
@@ -97,6 +97,14 @@ func sameLetters(a, b string) bool {
 		}
 		a, b = a[1:], b[1:]
 	}
+}
+
+// letters is s from its first character that is no separator.
+func letters(s string) string {
+	for s != "" && (s[0] == '_' || s[0] == '-' || s[0] == '.' || s[0] == ' ') {
+		s = s[1:]
+	}
+	return s
 }
 
 // trigger is what settings mean.

@@ -2,11 +2,12 @@ package env
 
 import (
 	"context"
+	"encoding"
 	"errors"
+	"fmt"
 	"math"
 	"net/url"
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func (f field) load(ctx context.Context, vars envconfig.Lookuper) error {
 		})},
 	})
 	if err != nil {
-		return f.fault(vars, typed, f.rule(err))
+		return f.fault(vars, typed, f.rule(typed, err))
 	}
 	f.value.Set(one.Elem().Field(0))
 	return nil
@@ -103,13 +104,13 @@ func elements(text, delimiter string) []string {
 }
 
 func decimal(text string) bool {
-	return regexp.MustCompile(`^[+-]?(0|[1-9][0-9]*)$`).MatchString(text)
+	digits := strings.TrimLeft(text, "+-")
+	return len(text)-len(digits) <= 1 && digits != "" && strings.Trim(digits, "0123456789") == "" && (digits[0] != '0' || digits == "0")
 }
 
 // rule says in words what the text that caused err should have been.
-func (f field) rule(err error) string {
-	var rule broken
-	if errors.As(err, &rule) {
+func (f field) rule(typed string, err error) string {
+	if rule, ok := errors.AsType[broken](err); ok {
 		return string(rule)
 	}
 	if errors.Is(err, strconv.ErrRange) {
@@ -125,11 +126,13 @@ func (f field) rule(err error) string {
 	if f.Secret {
 		return want
 	}
-	var bad *url.Error
-	if errors.As(err, &bad) {
+	if own, ok := reflect.New(base(f.value.Type())).Interface().(encoding.TextUnmarshaler); ok {
+		err = own.UnmarshalText([]byte(typed)) // go-envconfig tells of the last way it tried, not of this one
+	}
+	if bad, ok := errors.AsType[*url.Error](err); ok {
 		err = bad.Err // without the URL, which the fault already shows and which may hold a password
 	}
-	return want + ": " + strings.TrimPrefix(err.Error(), "Value: ")
+	return want + ": " + strings.TrimPrefix(fmt.Sprint(err), "Value: ")
 }
 
 // fault is a Fault of the field, under its true name and without its secret.

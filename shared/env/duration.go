@@ -2,7 +2,6 @@ package env
 
 import (
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -17,43 +16,47 @@ const (
 // 1h30m, 7d, 2w, 1w2d12h, 1.5d, -1d. A day is 24 hours.
 func ParseDuration(text string) (time.Duration, error) {
 	const rule = broken("must be a duration such as 90s, 5m, 1h30m, 7d or 2w")
-	parts := regexp.MustCompile(`^([+-]?)((?:[0-9]+(?:\.[0-9]+)?w)?)((?:[0-9]+(?:\.[0-9]+)?d)?)(.*)$`).FindStringSubmatch(text)
-	if parts == nil || text == "" {
-		return 0, rule
-	}
-	sign, weeks, days, rest := parts[1], parts[2], parts[3], parts[4]
-	if weeks+days == "" {
+	if !strings.ContainsAny(text, "wd") {
 		d, err := time.ParseDuration(text)
 		if err != nil {
 			return 0, rule
 		}
 		return d, nil
 	}
-	var small time.Duration
-	if rest != "" {
-		var err error
-		if small, err = time.ParseDuration(rest); err != nil || rest[0] == '-' || rest[0] == '+' {
+	rest, sign := text, time.Duration(1)
+	if rest[0] == '-' {
+		rest, sign = rest[1:], -1
+	}
+	var total time.Duration
+	for _, unit := range []struct {
+		letter string
+		length time.Duration
+	}{{"w", week}, {"d", day}} {
+		count, after, found := strings.Cut(rest, unit.letter)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseFloat(count, 64)
+		if err != nil || strings.Trim(count, "0123456789.") != "" {
 			return 0, rule
 		}
+		if n*float64(unit.length)+float64(total) >= math.MaxInt64 {
+			return 0, broken("is too long for a duration")
+		}
+		total += time.Duration(n * float64(unit.length))
+		rest = after
 	}
-	total := count(weeks, "w")*float64(week) + count(days, "d")*float64(day) + float64(small)
-	if total >= math.MaxInt64 {
+	if rest == "" {
+		return sign * total, nil
+	}
+	small, err := time.ParseDuration(rest)
+	if err != nil || rest[0] == '-' || rest[0] == '+' {
+		return 0, rule
+	}
+	if total > math.MaxInt64-small {
 		return 0, broken("is too long for a duration")
 	}
-	d := time.Duration(count(weeks, "w")*float64(week)) + time.Duration(count(days, "d")*float64(day)) + small
-	if sign == "-" {
-		d = -d
-	}
-	return d, nil
-}
-
-// count is the number before a unit; the pattern above let nothing else by.
-func count(text, unit string) float64 {
-	n, err := strconv.ParseFloat(strings.TrimSuffix(text, unit), 64)
-	if err != nil {
-		return 0
-	}
-	return n
+	return sign * (total + small), nil
 }
 
 // FormatDuration is the shortest text that ParseDuration reads back as d.

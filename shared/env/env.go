@@ -77,8 +77,8 @@ func Load(ctx context.Context, vars envconfig.Lookuper, cfg any) error {
 // placed is a fault of Validate under the variable's true name, with what was
 // typed and not what was made of it; nil if the variable is already at fault.
 func placed(err error, fields []field, vars envconfig.Lookuper, broken map[string]bool) error {
-	var fault Fault
-	if !errors.As(err, &fault) {
+	fault, ok := errors.AsType[Fault](err)
+	if !ok {
 		return err
 	}
 	if broken[fault.Name] {

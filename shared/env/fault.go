@@ -100,7 +100,6 @@ func flatten(err error) []error {
 	if err == nil {
 		return nil
 	}
-	//nolint:errorlint // a joined error is taken apart, not branched on
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,7 +126,7 @@ func parseTag(tag, prefix string) field {
 
 // option is the text of a tag's option such as prefix=.
 func option(tag, key string) string {
-	for _, part := range strings.Split(tag, ",") {
+	for part := range strings.SplitSeq(tag, ",") {
 		if text, ok := strings.CutPrefix(strings.TrimLeft(part, " "), key); ok {
 			return text
 		}
@@ -144,16 +145,11 @@ func base(t reflect.Type) reflect.Type {
 // decodes reports whether the type reads itself from text.
 func decodes(t reflect.Type) bool {
 	p := reflect.PointerTo(base(t))
-	for _, i := range []reflect.Type{
+	return slices.ContainsFunc([]reflect.Type{
 		reflect.TypeFor[envconfig.DecoderCtx](), reflect.TypeFor[envconfig.Decoder](),
 		reflect.TypeFor[encoding.TextUnmarshaler](), reflect.TypeFor[json.Unmarshaler](),
 		reflect.TypeFor[encoding.BinaryUnmarshaler](),
-	} {
-		if p.Implements(i) {
-			return true
-		}
-	}
-	return false
+	}, p.Implements)
 }
 
 // unreadable reports whether go-envconfig would leave the type alone without

@@ -73,7 +73,7 @@ func Distinct(variable string, things []string, settings ...string) error {
 		}
 		for _, setting := range settings {
 			name := Name(thing) + "_" + setting
-			if other, taken := owner[name]; taken {
+			if other, taken := owner[name]; taken && other != thing {
 				faults = append(faults, Fault{variable, thing, "reads the same variables as " + printable(other) + " (…_" + name + "): rename one"})
 				break
 			}

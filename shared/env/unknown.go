@@ -39,7 +39,7 @@ func Unknown(vars Vars, prefixes []string, known ...string) error {
 // a Service. Both name and value must look it: one alone may be a typo.
 func serviceLink(name, value string) bool {
 	const (
-		host    = `[0-9A-Za-z.:-]+`
+		host    = `[][0-9A-Za-z.:-]+`
 		address = `(tcp|udp|sctp)://` + host
 	)
 	for _, link := range []struct{ name, value string }{

@@ -49,6 +49,8 @@ func ServeHTTP(ctx context.Context, srv *http.Server, ln net.Listener, grace tim
 	if err != nil {
 		err = errors.Join(fmt.Errorf("requests on %s still under way %v after the end was asked for: %w", ln.Addr(), grace, err), srv.Close())
 	}
-	<-served
+	if stopped := <-served; !errors.Is(stopped, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("serving %s: %w", ln.Addr(), stopped))
+	}
 	return err
 }

@@ -24,8 +24,10 @@ func Main(stderr io.Writer, run func(context.Context) error) int {
 		return 0
 	}
 	fmt.Fprintln(stderr, err)
-	var coded interface{ ExitCode() int }
-	if errors.As(err, &coded) {
+	if coded, ok := errors.AsType[interface {
+		error
+		ExitCode() int
+	}](err); ok {
 		return coded.ExitCode()
 	}
 	return 1
