@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -114,6 +115,24 @@ func podsAdmitted(ctx context.Context, dry client.Client, object *unstructured.U
 	pod.Spec.ServiceAccountName = "default" // ours is only there once the overlay is applied
 	pod.Spec.PriorityClassName = ""         // likewise
 	return dry.Create(ctx, &pod)
+}
+
+// The Deployments of overlays/e2e, applied for good, get the pods they ask for:
+// scheduled, admitted as restricted, and available.
+func TestDeploymentsRollOut(t *testing.T) {
+	t.Parallel()
+	for _, object := range here.overlay {
+		if object.GetKind() != "Deployment" {
+			continue
+		}
+		d, err := manifest[appsv1.Deployment](here.overlay, "Deployment", object.GetNamespace(), object.GetName())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := (&service{h: here, deploy: d}).rolledOut(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // A pod that breaks the restricted standard is refused where ours are admitted:

@@ -21,18 +21,24 @@ type oracle struct {
 // plan is what the oracle says of one workload.
 type plan struct {
 	demand func(time.Time) int // replicas needed at an instant
-	step   time.Duration       // of the forecast; a second where it is zero
 	down   bool                // the connection is cut instead of an answer
 }
 
-// steps is how far the oracle sees.
-const steps = 360
+// The oracle sees twelve minutes ahead. With its step of two seconds and one
+// between the scaler's questions a forecast is fresh for four seconds (twice its
+// interval), then held until STALE_AFTER of overlays/e2e.
+const (
+	step       = 2 * time.Second
+	steps      = 360
+	freshFor   = 2 * step
+	staleAfter = 10 * time.Second
+)
 
 func newOracle() *oracle { return &oracle{plans: map[string]plan{}} }
 
 // say makes the plan of the workload that many replicas, now and later.
 func (o *oracle) say(workload string, replicas int) {
-	o.dictate(workload, plan{demand: func(time.Time) int { return replicas }, step: 10 * time.Second})
+	o.dictate(workload, plan{demand: func(time.Time) int { return replicas }})
 }
 
 func (o *oracle) dictate(workload string, p plan) {
@@ -69,7 +75,6 @@ func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p plan) write(w http.ResponseWriter, workload string, now time.Time) {
-	step := max(p.step, time.Second)
 	from := now.Truncate(step).UTC()
 	values, replicas := make([]float64, steps), make([]int, steps)
 	for i := range steps {

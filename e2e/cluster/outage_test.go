@@ -7,10 +7,8 @@ import (
 	"time"
 )
 
-const (
-	staleAfter = 10 * time.Second // STALE_AFTER of overlays/e2e
-	stale      = "forecast older than STALE_AFTER"
-)
+// stale is how the scaler says that it does not know.
+const stale = "forecast older than STALE_AFTER"
 
 // Without a forecaster the last forecast holds; then the scaler says that it does
 // not know, and nothing is lowered on ignorance. It mends itself.
@@ -41,6 +39,28 @@ func TestForecasterGone(t *testing.T) {
 	w.reaches(t, 6, time.Minute)
 	seen.row("back for "+time.Since(back).Round(100*time.Millisecond).String(), 6, w.scalingActive(t, "True", 10*time.Second))
 	seen.log(t)
+}
+
+// A held forecast is no reason to go down: what it says of a later minute was
+// said too long ago.
+func TestHeldForecastDoesNotLower(t *testing.T) {
+	t.Parallel()
+	w := workload{Namespace: "team-a", Name: "held", Metadata: "leadTime: 0s"}
+	here.oracle.say(w.oracle(), 10)
+	w = w.create(t)
+	w.reaches(t, 10, time.Minute)
+	falls := time.Now().Add(3*time.Second + freshFor)
+	here.oracle.dictate(w.oracle(), plan{demand: func(at time.Time) int {
+		if at.Before(falls) {
+			return 10
+		}
+		return 3
+	}})
+	time.Sleep(3 * time.Second) // until the scaler has fetched it
+	here.oracle.vanish(w.oracle())
+	w.stays(t, 10, staleAfter+5*time.Second)
+	here.oracle.say(w.oracle(), 3)
+	t.Logf("the plan fell from 10 to 3 while it was held: stayed at 10; fetched anew: 3 after %.1f s", w.reaches(t, 3, time.Minute).Seconds())
 }
 
 // A reactive trigger beside ours still raises the count while we do not know,

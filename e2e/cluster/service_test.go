@@ -3,14 +3,19 @@
 package cluster
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -86,7 +91,7 @@ func (s *service) announce(ctx context.Context) error {
 	defer s.mu.Unlock()
 	var addresses []string
 	for _, p := range s.pods {
-		if err := plane.Await(ctx, 30*time.Second, func(ctx context.Context) error {
+		if err := plane.Await(ctx, time.Minute, func(ctx context.Context) error {
 			if p.process.Ended() {
 				log, _ := os.ReadFile(p.process.Log)
 				return fmt.Errorf("%s ended: %s", p.process.Name, log)
@@ -142,6 +147,32 @@ func (s *service) roll(ctx context.Context) error {
 		old.process.Stop()
 	}
 	return nil
+}
+
+// metric is the sum of all series of that name at a replica's /metrics.
+func (h *home) metric(t *testing.T, url, name string) float64 {
+	t.Helper()
+	response, err := http.Get(url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	sum := 0.0
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		series, value, _ := strings.Cut(lines.Text(), " ")
+		if rest, ok := strings.CutPrefix(series, name); ok && (rest == "" || rest[0] == '{') {
+			v, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += v
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return sum
 }
 
 // rolledOut waits for the Deployment of a cluster.

@@ -51,6 +51,7 @@ func TestDefaultToleranceSwallowsSmallSteps(t *testing.T) {
 				here.oracle.say(w.oracle(), told)
 				rule := lands(n, told, 0.1)
 				if rule == n {
+					w.hears(t, told)
 					w.stays(t, n, 5*time.Second)
 				} else {
 					w.reaches(t, rule, time.Minute)

@@ -4,8 +4,10 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"testing"
 	"text/template"
 	"time"
@@ -183,6 +185,31 @@ func (w workload) now(ctx context.Context) (now, error) {
 // hpa is the one that KEDA made.
 func (w workload) hpa(ctx context.Context) (hpa autoscalingv2.HorizontalPodAutoscaler, err error) {
 	return hpa, here.Client.Get(ctx, client.ObjectKey{Namespace: w.Namespace, Name: "keda-hpa-" + w.Name}, &hpa)
+}
+
+// hears waits until the HPA has been told that count by our trigger. KEDA reports
+// it divided by the replicas there are.
+func (w workload) hears(t *testing.T, told int) {
+	t.Helper()
+	if err := plane.Await(t.Context(), time.Minute, func(ctx context.Context) error {
+		hpa, err := w.hpa(ctx)
+		if err != nil {
+			return err
+		}
+		for _, m := range hpa.Status.CurrentMetrics {
+			if m.External == nil || m.External.Current.AverageValue == nil {
+				continue
+			}
+			heard := float64(m.External.Current.AverageValue.MilliValue()) / 1000 * float64(hpa.Status.CurrentReplicas)
+			if math.Abs(heard-float64(told)) < 0.5 {
+				return nil
+			}
+			err = fmt.Errorf("%s: the HPA heard %.2f; want %d", w.Name, heard, told)
+		}
+		return cmp.Or(err, fmt.Errorf("%s: the HPA heard nothing", w.Name))
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // oracle is the workload's name on the wire.

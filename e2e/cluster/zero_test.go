@@ -3,8 +3,13 @@
 package cluster
 
 import (
+	"context"
+	"errors"
+	"math"
 	"testing"
 	"time"
+
+	"github.com/kedastral/kedastral/e2e/cluster/plane"
 )
 
 // A workload at zero wakes before its demand, by the lead time, and goes back to
@@ -28,11 +33,14 @@ func TestScaleToZeroAndBack(t *testing.T) {
 				return 5
 			}})
 			w = w.create(t)
-			seen := newTable("what", "at, seconds from the demand")
-			since := func() float64 { return time.Since(wakes).Seconds() }
+			seen := newTable("what", "seconds from the demand")
+			since := func() float64 { return math.Round(time.Since(wakes).Seconds()*10) / 10 }
 
 			w.reaches(t, 0, 30*time.Second)
 			seen.row("at zero", since())
+			w.wakes(t, 40*time.Second)
+			stirred := since()
+			seen.row("no longer at zero", stirred)
 			w.reaches(t, 5, 40*time.Second)
 			woke := since()
 			seen.row("5 ready", woke)
@@ -41,9 +49,27 @@ func TestScaleToZeroAndBack(t *testing.T) {
 			w.reaches(t, 0, 40*time.Second)
 			seen.row("back at zero", since())
 			seen.log(t)
-			if woke > -lead.Seconds()+8 {
+			// KEDA asks every two seconds; what is pushed needs no asking.
+			if stirred > -lead.Seconds()+5 || stirred < -lead.Seconds()-1 {
+				t.Errorf("woke %.1f s before the demand; the lead time is %v", -stirred, lead)
+			}
+			if woke > -lead.Seconds()/3 {
 				t.Errorf("5 were ready %.1f s before the demand; the lead time is %v", -woke, lead)
 			}
 		})
+	}
+}
+
+// wakes waits until the Deployment wants a pod.
+func (w workload) wakes(t *testing.T, within time.Duration) {
+	t.Helper()
+	if err := plane.Await(t.Context(), within, func(ctx context.Context) error {
+		is, err := w.now(ctx)
+		if err == nil && is.Spec == 0 {
+			err = errors.New(w.Name + " is still at zero")
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
