@@ -59,10 +59,10 @@ func harmless(id string) bool {
 // logged tells every request at debug.
 func (a *api) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := time.Now()
+		began, ctx := time.Now(), r.Context()
 		seen := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		defer func() {
-			a.Log.DebugContext(r.Context(), "request", "method", cut(r.Method), "path", cut(r.URL.Path), "query", cut(r.URL.RawQuery),
+			a.Log.DebugContext(ctx, "request", "method", cut(r.Method), "path", cut(r.URL.Path), "query", cut(r.URL.RawQuery),
 				"status", seen.Status(), "bytes", seen.BytesWritten(), "duration", time.Since(began),
 				"remote", r.RemoteAddr, "request_id", requestID(r))
 		}()
@@ -78,13 +78,14 @@ func cut(s string) string {
 // recovered answers for a handler that panicked and tells where.
 func (a *api) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
 		defer func() {
 			switch p := recover(); p {
 			case nil:
 			case http.ErrAbortHandler:
 				panic(p) // the server's own way to break a connection off
 			default:
-				a.Log.ErrorContext(r.Context(), "handler panicked", "panic", fmt.Sprint(p), "request_id", requestID(r), "stack", string(debug.Stack()))
+				a.Log.ErrorContext(ctx, "handler panicked", "panic", fmt.Sprint(p), "request_id", requestID(r), "stack", string(debug.Stack()))
 				problem(w, r, http.StatusInternalServerError, "internal error; the forecaster's log says more")
 			}
 		}()

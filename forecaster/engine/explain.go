@@ -83,7 +83,7 @@ func (k *worker) reckon(s forecast.Snapshot, d capacity.Decision) *Reckoning {
 
 // words tells the plan from its first step and its highest one.
 func (k *worker) words(s forecast.Snapshot, d capacity.Decision) []string {
-	words := []string{k.first(s, d), k.observed(s, d)}
+	words := []string{k.first(s), k.observed(s, d)}
 	if s.Mode != forecast.Predictive {
 		words = append(words, fmt.Sprintf("The plan is made from the load observed now (%s): %s.", s.Mode, s.Reason))
 	}
@@ -100,7 +100,7 @@ func (k *worker) words(s forecast.Snapshot, d capacity.Decision) []string {
 	return words
 }
 
-func (k *worker) first(s forecast.Snapshot, d capacity.Decision) string {
+func (k *worker) first(s forecast.Snapshot) string {
 	return fmt.Sprintf("%s for the step starting %s, at most %s within the %v that follow.",
 		replicas(s.DesiredReplicas[0]), stamp(s.GeneratedAt), replicas(peak(s.DesiredReplicas)), k.Horizon)
 }

@@ -87,10 +87,14 @@ func TestExplainTellsWhyThereIsNone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := workload("shop/web")
 				tt.change(&w)
-				e := begin(t, options(), w)
-				if _, words := explain(t, e); !strings.Contains(words, "warm start") {
+				cold, err := engine.New([]engine.Workload{w}, options())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, words := explain(t, cold); !strings.Contains(words, "warm start") {
 					t.Errorf("before the first tick: %s", words)
 				}
+				e := begin(t, options(), w)
 				pass(2 * time.Minute)
 				x, words := explain(t, e)
 				if x.State != engine.Silent || !strings.Contains(words, tt.reason) || !strings.Contains(words, tt.next) {

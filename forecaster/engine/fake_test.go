@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math"
 	"sync"
 	"testing"
@@ -177,7 +176,7 @@ func statusOf(t *testing.T, e *engine.Engine, name string) engine.Status {
 			return s
 		}
 	}
-	t.Fatal(fmt.Sprintf("Workloads() has no %q", name))
+	t.Fatalf("Workloads() has no %q", name)
 	return engine.Status{}
 }
 

@@ -99,7 +99,7 @@ func (m *Metrics) warned(workload string, kinds map[string]bool) {
 // failed counts every fault that is part of err.
 func (m *Metrics) failed(workload string, err error) {
 	var f *fault
-	switch joined, many := err.(interface{ Unwrap() []error }); { //nolint:errorlint // a joined error is told apart from what it holds
+	switch joined, many := err.(interface{ Unwrap() []error }); {
 	case err == nil:
 	case many:
 		for _, one := range joined.Unwrap() {

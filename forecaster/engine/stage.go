@@ -21,6 +21,7 @@ const (
 	predictStage stage = "predict"
 	planStage    stage = "plan"
 	putStage     stage = "put"
+	tickStage    stage = "tick" // what is between the others
 )
 
 // fault is what stopped a stage.

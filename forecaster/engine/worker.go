@@ -49,11 +49,10 @@ func newWorker(w Workload, o Options) *worker {
 // tick does everything that is due for the history before at.
 func (k *worker) tick(ctx context.Context, at time.Time) {
 	k.log.DebugContext(ctx, "tick", "at", at)
-	s, decision, err := k.forecast(ctx, at)
+	s, decision, warnings, err := k.guarded(ctx, at)
 	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return // shutting down says nothing about the workload
 	}
-	warnings := k.warned()
 	k.mu.Lock()
 	before := k.last.fault
 	k.last.attempted, k.last.at, k.last.fault, k.last.warnings = true, at, err, warnings
@@ -66,6 +65,21 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 		k.metrics.published(s)
 	}
 	k.tell(ctx, before, err)
+}
+
+// guarded is forecast, and what the source warns of, where a panic in what no
+// stage guards is a fault too: a name, a score, a warning.
+func (k *worker) guarded(ctx context.Context, at time.Time) (s forecast.Snapshot, d capacity.Decision, warnings []string, err error) {
+	var inner error
+	err = guard(tickStage, func() error {
+		s, d, inner = k.forecast(ctx, at)
+		warnings = k.warned()
+		return nil
+	})
+	if err == nil {
+		err = inner
+	}
+	return s, d, warnings, err
 }
 
 // forecast runs the stages. It may both publish and fail: a failed read or fit

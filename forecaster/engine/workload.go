@@ -81,14 +81,14 @@ func (w Workload) check() error {
 	for _, d := range []struct {
 		name string
 		time.Duration
-		steps time.Duration
+		steps int64
 	}{
 		{"interval", w.Interval, 1},
 		{"train interval", w.TrainInterval, 1},
 		{"window", w.Window, 2},
 		{"horizon", w.Horizon, 1},
 	} {
-		if d.Duration < d.steps*w.Step || d.Duration%w.Step != 0 {
+		if d.Duration%w.Step != 0 || int64(d.Duration/w.Step) < d.steps {
 			faults = append(faults, fmt.Errorf("%s %v: must be a multiple of the step %v, at least %d", d.name, d.Duration, w.Step, d.steps))
 		}
 	}

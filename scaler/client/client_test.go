@@ -74,7 +74,7 @@ func dial(t *testing.T, timeout time.Duration, handlers ...http.HandlerFunc) rig
 
 func connect(t *testing.T, o client.Options) rig {
 	t.Helper()
-	o.Size, o.Log = 10, slog.New(slog.NewTextHandler(io.Discard, nil))
+	o.Size, o.Log = 10, slog.New(slog.DiscardHandler)
 	reg := prometheus.NewPedanticRegistry()
 	c, err := client.New(client.NewMetrics(reg), o)
 	if err != nil {
@@ -201,7 +201,7 @@ func problem(err error) http.HandlerFunc {
 
 // TestBadAnswers: none of these is acted on, and each error says what it is.
 func TestBadAnswers(t *testing.T) {
-	other := errors.New("none of the sentinels")
+	var other error // none of the sentinels
 	for _, tt := range []struct {
 		name   string
 		answer http.HandlerFunc
@@ -261,7 +261,7 @@ func TestBadAnswers(t *testing.T) {
 					t.Errorf("errors.Is(%v, %v) = %v; want %v", err, sentinel, !want, want)
 				}
 			}
-			if tt.want != other && !errors.Is(err, tt.want) {
+			if tt.want != nil && !errors.Is(err, tt.want) {
 				t.Errorf("Latest() = %v; want %v", err, tt.want)
 			}
 			if n := counted(t, c.reg, "kedastral_scaler_fetch_errors_total", tt.reason); n != 1 {
@@ -296,7 +296,7 @@ func TestMalformedNamesAreNotAsked(t *testing.T) {
 
 func TestFailover(t *testing.T) {
 	var first, second atomic.Int32
-	down := func(w http.ResponseWriter, _ *http.Request) { first.Add(1); panic(http.ErrAbortHandler) }
+	down := func(http.ResponseWriter, *http.Request) { first.Add(1); panic(http.ErrAbortHandler) }
 	c := dial(t, time.Second, down, func(w http.ResponseWriter, r *http.Request) { second.Add(1); good(w, r) })
 	for i := range 20 {
 		if _, err := c.Latest(t.Context(), fmt.Sprintf("shop/w-%d", i)); err != nil {

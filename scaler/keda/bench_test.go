@@ -2,7 +2,6 @@ package keda_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -45,7 +44,7 @@ func warm(b *testing.B, workload string) *keda.Server {
 	s, err := keda.New(c, reg, keda.Options{
 		Namespace: "shop", LeadTime: 5 * time.Minute, StaleAfter: 10 * time.Minute, Size: 20_000,
 		PushInterval: time.Second, Budget: 250 * time.Millisecond,
-		Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -18,8 +18,11 @@ import (
 // does.
 func FuzzRequests(f *testing.F) {
 	for _, r := range []*pb.ScaledObjectRef{
-		nil, {}, ref("web"), ref("web", "workload", "shop/web", "leadTime", "1h30m", "fallbackReplicas", "3", "activationReplicas", "2"),
-		ref("api", "leadtime", "5m"), ref("web", "workload", "bank/vault"), {Namespace: "bank", Name: "vault"},
+		nil,
+		{},
+		ref("web"), ref("web", "workload", "shop/web", "leadTime", "1h30m", "fallbackReplicas", "3", "activationReplicas", "2"),
+		ref("api", "leadtime", "5m"), ref("web", "workload", "bank/vault"),
+		{Namespace: "bank", Name: "vault"},
 		ref("web", "leadTime", "9999w"), ref("we\x00b"), ref("web", "leadTimeFromEnv", "2d", "leadTime", ""),
 		ref("web", many(100)...),
 	} {

@@ -56,7 +56,7 @@ func (g *guard) call(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 	}
 	within := &budget{Context: ctx, until: begin.Add(g.server.Budget)}
 	defer within.end()
-	return next(within, req)
+	return next(within, req) //nolint:contextcheck // a budget is made of ctx
 }
 
 // stream turns a stream's panic into an error.

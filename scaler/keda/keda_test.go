@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -236,7 +235,8 @@ func TestNothingOfARequestIsRepeated(t *testing.T) {
 	const secret = "hunter2-secret"
 	for _, r := range []*pb.ScaledObjectRef{
 		ref("web", "leadTime", secret), ref("web", "fallbackReplicas", secret), ref("web", "workload", secret+"!"),
-		ref("web", "passwordFromEnv", secret), ref(secret + "\n"), {Namespace: secret, Name: secret},
+		ref("web", "passwordFromEnv", secret), ref(secret + "\n"),
+		{Namespace: secret, Name: secret},
 	} {
 		if _, err := b.ask(t, r); err == nil || strings.Contains(err.Error(), secret) {
 			t.Errorf("GetMetrics(%v) = %v; want an error without what was sent", r, err)
@@ -447,7 +447,7 @@ func TestNewReportsEverythingWrong(t *testing.T) {
 // TestHitPathAllocations is a gate: an answer from memory allocates its own
 // message and next to nothing else.
 func TestHitPathAllocations(t *testing.T) {
-	b := set(t, func(o *keda.Options) { o.Log = slog.New(slog.NewTextHandler(io.Discard, nil)) })
+	b := set(t, func(o *keda.Options) { o.Log = slog.New(slog.DiscardHandler) })
 	b.book.write(plan("shop/web", origin, 10, 12, 15, 20, 18, 16))
 	req := &pb.GetMetricsRequest{ScaledObjectRef: ref("web", "leadTime", "5m", "fallbackReplicas", "3"), MetricName: keda.MetricName}
 	n := testing.AllocsPerRun(1000, func() {

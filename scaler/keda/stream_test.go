@@ -36,7 +36,7 @@ func live(t *testing.T) *bench {
 // open runs a stream until it ends; the channel tells how.
 func (b *bench) open(ctx context.Context, r *pb.ScaledObjectRef) (*stream, chan error) {
 	s, ended := &stream{ctx: ctx}, make(chan error, 1)
-	go func() { ended <- b.StreamIsActive(r, s) }()
+	go func() { ended <- b.StreamIsActive(r, s) }() //nolint:contextcheck // the stream carries it
 	return s, ended
 }
 

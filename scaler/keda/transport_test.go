@@ -59,7 +59,13 @@ func serve(t testing.TB, s *keda.Server, inFlight int) *wire {
 		t.Fatal(err)
 	}
 	w.ExternalScalerClient = pb.NewExternalScalerClient(w.conn)
-	t.Cleanup(func() { _ = w.conn.Close(); stop(); <-w.ended })
+	t.Cleanup(func() {
+		_ = w.conn.Close()
+		stop()
+		if err := <-w.ended; err != nil {
+			t.Errorf("Serve() = %v; want nil", err)
+		}
+	})
 	return w
 }
 
@@ -69,7 +75,7 @@ func wired(t testing.TB, reader forecast.ReaderFunc, inFlight int) (*wire, *prom
 	s, err := keda.New(reading{reader}, reg, keda.Options{
 		Namespace: "shop", LeadTime: 5 * time.Minute, StaleAfter: 10 * time.Minute, Size: 100,
 		PushInterval: 20 * time.Millisecond, Budget: 250 * time.Millisecond,
-		Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -230,7 +236,7 @@ func TestHostileRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer raw.Close()
+	defer func() { _ = raw.Close() }()
 	_, _ = raw.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
 	if _, err := w.IsActive(t.Context(), ref("web")); err != nil {
 		t.Errorf("IsActive(web) after all that = %v; want an answer", err)

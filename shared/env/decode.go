@@ -126,7 +126,7 @@ func (f field) rule(typed string, err error) string {
 	if f.Secret {
 		return want
 	}
-	if own, ok := reflect.New(base(f.value.Type())).Interface().(encoding.TextUnmarshaler); ok {
+	if own, ok := reflect.TypeAssert[encoding.TextUnmarshaler](reflect.New(base(f.value.Type()))); ok {
 		err = own.UnmarshalText([]byte(typed)) // go-envconfig tells of the last way it tried, not of this one
 	}
 	if bad, ok := errors.AsType[*url.Error](err); ok {

@@ -23,10 +23,14 @@ func ParseDuration(text string) (time.Duration, error) {
 		}
 		return d, nil
 	}
-	rest, sign := text, time.Duration(1)
-	if rest[0] == '-' {
-		rest, sign = rest[1:], -1
+	if after, negative := strings.CutPrefix(text, "-"); negative {
+		if after == "" || after[0] == '-' {
+			return 0, rule
+		}
+		d, err := ParseDuration(after)
+		return -d, err
 	}
+	rest := text
 	var total time.Duration
 	for _, unit := range []struct {
 		letter string
@@ -47,7 +51,7 @@ func ParseDuration(text string) (time.Duration, error) {
 		rest = after
 	}
 	if rest == "" {
-		return sign * total, nil
+		return total, nil
 	}
 	small, err := time.ParseDuration(rest)
 	if err != nil || rest[0] == '-' || rest[0] == '+' {
@@ -56,7 +60,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	if total > math.MaxInt64-small {
 		return 0, broken("is too long for a duration")
 	}
-	return sign * (total + small), nil
+	return total + small, nil
 }
 
 // FormatDuration is the shortest text that ParseDuration reads back as d.

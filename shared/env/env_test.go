@@ -131,9 +131,11 @@ func TestLoadKeepsWhatIsPresetAndUnset(t *testing.T) {
 
 func TestLoadRefusesStructsItCannotFill(t *testing.T) {
 	for _, cfg := range []any{
-		nil, config{}, (*config)(nil), new(int),
+		nil,
+		config{},
+		(*config)(nil), new(int),
 		&struct {
-			a string `env:"A"` //nolint:unused // the point is that it cannot be filled
+			a string `env:"A"`
 		}{},
 		&struct {
 			Zone *time.Location `env:"ZONE"`

@@ -3,6 +3,7 @@ package lifecycle_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -40,7 +41,7 @@ func TestServeHTTPFinishesWhatIsUnderWay(t *testing.T) {
 	end := serve(t, ln, func(w http.ResponseWriter, _ *http.Request) {
 		close(arrived)
 		<-finish
-		io.WriteString(w, "whole")
+		fmt.Fprint(w, "whole")
 	}, 10*time.Second)
 	body := make(chan string, 1)
 	go func() { body <- get("http://" + ln.Addr().String()) }()
@@ -112,7 +113,7 @@ func TestLimitHoldsConnectionsBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		t.Cleanup(func() { hangUp(t, c) })
 	}
 	accepted := make(chan net.Conn)
 	ended := make(chan error, 1)
@@ -127,19 +128,26 @@ func TestLimitHoldsConnectionsBack(t *testing.T) {
 		}
 	}()
 	first, second := <-accepted, <-accepted
-	defer second.Close()
+	t.Cleanup(func() { hangUp(t, second) })
 	select {
 	case <-accepted:
 		t.Error("a third connection was accepted of two allowed")
 	case <-time.After(50 * time.Millisecond):
 	}
-	first.Close()
-	first.Close() // a second close frees no second place
+	hangUp(t, first)
+	hangUp(t, first) // a second close frees no second place
 	third := <-accepted
-	defer third.Close()
+	t.Cleanup(func() { hangUp(t, third) })
 	ln.Close()
 	if err := <-ended; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Accept after Close = %v; want net.ErrClosed", err)
+	}
+}
+
+func hangUp(t *testing.T, c net.Conn) {
+	t.Helper()
+	if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Close = %v", err)
 	}
 }
 

@@ -138,7 +138,7 @@ func handshake(t *testing.T, server, client *tls.Config) (state tls.ConnectionSt
 	s, c := tls.Server(a, server), tls.Client(b, client)
 	done := make(chan error, 1)
 	go func() {
-		defer a.Close()
+		defer hangUp(t, a)
 		if err := s.Handshake(); err != nil { //nolint:noctx // the pipe ends it
 			done <- err
 			return
@@ -147,8 +147,15 @@ func handshake(t *testing.T, server, client *tls.Config) (state tls.ConnectionSt
 		done <- err
 	}()
 	_, clientErr = c.Read(make([]byte, 1))
-	b.Close()
+	hangUp(t, b)
 	return c.ConnectionState(), <-done, clientErr
+}
+
+func hangUp(t *testing.T, c net.Conn) {
+	t.Helper()
+	if err := c.Close(); err != nil {
+		t.Errorf("Close = %v", err)
+	}
 }
 
 // connect is both ends of a connection that buffers, as TLS needs.

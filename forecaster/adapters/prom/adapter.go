@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/api/prometheus/v1"
@@ -29,7 +30,8 @@ type Query struct {
 	Now func() time.Time // the clock; nil is the real one
 }
 
-// Adapter reads one workload's metric. It remembers what it has read.
+// Adapter reads one workload's metric and remembers what it has read. It is an
+// [adapters.Adapter] and an [adapters.Warner].
 type Adapter struct {
 	server  *Server
 	query   Query
@@ -39,10 +41,11 @@ type Adapter struct {
 	turn    chan struct{} // held by the one who reads
 
 	// Of the one whose turn it is:
-	known    known
-	skew     time.Duration // of the source's clock at its last answer
-	ahead    time.Duration // how far its newest value was in our future
-	warnings []adapters.Warning
+	known known
+	skew  time.Duration // of the source's clock at its last answer
+	ahead time.Duration // how far its newest value was in our future
+
+	warnings atomic.Pointer[[]adapters.Warning] // so that asking for them waits for no read
 }
 
 // Adapter makes an adapter of one of the server's metrics.
@@ -103,13 +106,15 @@ func (a *Adapter) Collect(ctx context.Context, windowSeconds int) (series.DataFr
 	if err != nil {
 		return series.DataFrame{}, err
 	}
-	a.warnings = a.inspect(&frame)
+	warnings := a.inspect(&frame)
+	a.warnings.Store(&warnings)
 	return frame, nil
 }
 
 // Warnings are what looks wrong with the metric. See [adapters.Warner].
 func (a *Adapter) Warnings() []adapters.Warning {
-	a.turn <- struct{}{}
-	defer func() { <-a.turn }()
-	return slices.Clone(a.warnings)
+	if all := a.warnings.Load(); all != nil {
+		return slices.Clone(*all)
+	}
+	return nil
 }

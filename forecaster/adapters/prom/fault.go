@@ -47,7 +47,7 @@ func (a *Adapter) broken(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	class, reason, came := diagnose(err)
+	reason, came, class := diagnose(err)
 	broken := a.fault(class, reason, came)
 	if ctx.Err() != nil && errors.As(broken, &fault) {
 		fault.Cause = ctx.Err()
@@ -57,7 +57,7 @@ func (a *Adapter) broken(ctx context.Context, err error) error {
 
 // diagnose names what broke. It repeats only texts that are made here, not
 // what the other side sent.
-func diagnose(err error) (class error, reason, came string) {
+func diagnose(err error) (reason, came string, class error) {
 	var (
 		name    *net.DNSError
 		trust   *tls.CertificateVerificationError
@@ -68,27 +68,27 @@ func diagnose(err error) (class error, reason, came string) {
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return adapters.ErrTransient, adapters.ReasonCanceled, "the question was given up"
+		return adapters.ReasonCanceled, "the question was given up", adapters.ErrTransient
 	case errors.As(err, &name):
-		return adapters.ErrTransient, adapters.ReasonDNS, "the name does not resolve" + remark(name.IsNotFound, "no such host")
+		return adapters.ReasonDNS, "the name does not resolve" + remark(name.IsNotFound, "no such host"), adapters.ErrTransient
 	case errors.As(err, &trust):
-		return adapters.ErrConfig, adapters.ReasonTLS, "its certificate is not trusted: " + untrusted(trust.Err)
+		return adapters.ReasonTLS, "its certificate is not trusted: " + untrusted(trust.Err), adapters.ErrConfig
 	case errors.As(err, &checked):
-		return adapters.ErrConfig, adapters.ReasonTLS, "its certificate is not trusted: " + untrusted(checked.error)
+		return adapters.ReasonTLS, "its certificate is not trusted: " + untrusted(checked.error), adapters.ErrConfig
 	case errors.As(err, &plain):
-		return adapters.ErrConfig, adapters.ReasonTLS, "it does not speak TLS; is it http?"
+		return adapters.ReasonTLS, "it does not speak TLS; is it http?", adapters.ErrConfig
 	case errors.As(err, &op) && op.Op == "remote error":
-		return adapters.ErrConfig, adapters.ReasonTLS, "it ended the TLS handshake: " + op.Err.Error()
+		return adapters.ReasonTLS, "it ended the TLS handshake: " + op.Err.Error(), adapters.ErrConfig
 	case errors.As(err, &network) && network.Timeout():
-		return adapters.ErrTransient, adapters.ReasonTimeout, "no answer in time"
+		return adapters.ReasonTimeout, "no answer in time", adapters.ErrTransient
 	case errors.As(err, &op):
-		return adapters.ErrTransient, adapters.ReasonUnreachable, op.Op + ": " + root(op.Err)
+		return adapters.ReasonUnreachable, op.Op + ": " + root(op.Err), adapters.ErrTransient
 	case strings.Contains(err.Error(), "HTTP response to HTTPS client"):
-		return adapters.ErrConfig, adapters.ReasonTLS, "it does not speak TLS; is it http?"
+		return adapters.ReasonTLS, "it does not speak TLS; is it http?", adapters.ErrConfig
 	case strings.Contains(err.Error(), "EOF"), strings.Contains(err.Error(), "closed"):
-		return adapters.ErrTransient, adapters.ReasonUnreachable, "the connection broke off"
+		return adapters.ReasonUnreachable, "the connection broke off", adapters.ErrTransient
 	}
-	return adapters.ErrTransient, adapters.ReasonBadResponse, "an answer that is not HTTP as it should be"
+	return adapters.ReasonBadResponse, "an answer that is not HTTP as it should be", adapters.ErrTransient
 }
 
 // untrusted names what is wrong with a certificate.

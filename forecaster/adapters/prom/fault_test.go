@@ -24,10 +24,14 @@ func TestFaults(t *testing.T) {
 		asked  int    // 2: it may heal, so once more
 		text   string // that is said
 	}{
-		{"bad query", 400, `{"status":"error","errorType":"bad_data","error":"1:5: parse error: unknown function \"secretmetric_requests_total\""}`,
-			adapters.ErrConfig, adapters.ReasonConfig, 1, "refuses the query (status 400), bad_data, at line 1, column 5"},
-		{"query that cannot run", 422, `{"status":"error","errorType":"execution","error":"too many samples"}`,
-			adapters.ErrConfig, adapters.ReasonConfig, 1, `refuses the query (status 422), execution: "too many samples"`},
+		{
+			"bad query", 400, `{"status":"error","errorType":"bad_data","error":"1:5: parse error: unknown function \"secretmetric_requests_total\""}`,
+			adapters.ErrConfig, adapters.ReasonConfig, 1, "refuses the query (status 400), bad_data, at line 1, column 5",
+		},
+		{
+			"query that cannot run", 422, `{"status":"error","errorType":"execution","error":"too many samples"}`,
+			adapters.ErrConfig, adapters.ReasonConfig, 1, `refuses the query (status 422), execution: "too many samples"`,
+		},
 		{"query repeated by a proxy", 400, promQL, adapters.ErrConfig, adapters.ReasonConfig, 1, "refuses the query (status 400)"},
 		{"no credentials", 401, "bad token " + password, adapters.ErrConfig, adapters.ReasonAuth, 1, "refuses the credentials (status 401)"},
 		{"foreign tenant", 403, "no", adapters.ErrConfig, adapters.ReasonAuth, 2, "refuses the credentials (status 403)"}, // by POST, then by GET

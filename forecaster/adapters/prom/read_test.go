@@ -18,6 +18,11 @@ import (
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
+var (
+	_ adapters.Adapter = (*prom.Adapter)(nil)
+	_ adapters.Warner  = (*prom.Adapter)(nil)
+)
+
 func TestConformance(t *testing.T) {
 	adaptertest.Run(t, func(t *testing.T) adapters.Adapter {
 		f := serve(t, answers(func(at time.Time) float64 {

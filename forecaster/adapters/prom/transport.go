@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -71,9 +72,7 @@ func headerOK(name, value string) error {
 func (s signer) secrets() []*credential { return []*credential{s.token, s.password} }
 
 func (s signer) sign(r *http.Request) {
-	for name, values := range s.headers {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, s.headers)
 	switch {
 	case s.token != nil:
 		r.Header.Set("Authorization", "Bearer "+s.token.get())
