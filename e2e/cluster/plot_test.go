@@ -16,8 +16,9 @@ const (
 )
 
 // plot draws the watched rows as an SVG, into the folder E2E_REPORT if that is
-// set: pods needed, and pods ready with predictions and without.
-func plot(t *testing.T, rows []row) {
+// set: pods needed, and pods ready and wanted of each
+// contender.
+func plot(t *testing.T, field []contender, rows []row) {
 	t.Helper()
 	dir := os.Getenv("E2E_REPORT")
 	if dir == "" {
@@ -25,27 +26,32 @@ func plot(t *testing.T, rows []row) {
 	}
 	top := 1
 	for _, r := range rows {
-		top = max(top, r.need, r.ours.Spec, r.reactive.Spec)
+		for _, is := range r.now {
+			top = max(top, r.need, is.Spec)
+		}
 	}
 	var s strings.Builder
 	fmt.Fprintf(&s, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">`+"\n", wide, high)
 	fmt.Fprintf(&s, `<rect width="%d" height="%d" fill="white"/>`+"\n", wide, high)
 	axes(&s, rows, top)
-	line(&s, rows, top, "#bbb", "6 3", func(r row) int { return r.ours.Desired })
-	line(&s, rows, top, "#c33", "", func(r row) int { return r.reactive.Ready })
-	line(&s, rows, top, "#173", "", func(r row) int { return r.ours.Ready })
-	line(&s, rows, top, "#000", "2 2", func(r row) int { return r.need })
-	for i, l := range []struct{ color, text string }{
-		{"#000", "pods needed"}, {"#bbb", "HPA desires, predicted"}, {"#173", "ready, predicted + reactive"}, {"#c33", "ready, reactive alone"},
-	} {
-		fmt.Fprintf(&s, `<text x="%d" y="%d" fill="%s">%s</text>`+"\n", margin+10, margin+18*i, l.color, l.text)
+	label(&s, 0, "#000", "pods needed")
+	for i, c := range field {
+		color := []string{"#173", "#27c", "#c33"}[i]
+		line(&s, rows, top, color, "6 3", func(r row) int { return r.now[i].Spec })
+		line(&s, rows, top, color, "", func(r row) int { return r.now[i].Ready })
+		label(&s, i+1, color, c.what+": ready; dashed: wanted")
 	}
+	line(&s, rows, top, "#000", "2 2", func(r row) int { return r.need })
 	s.WriteString("</svg>\n")
 	path := filepath.Join(dir, "rush.svg")
 	if err := os.WriteFile(path, []byte(s.String()), 0o600); err != nil {
 		t.Error(err)
 	}
 	t.Log("plot:", path)
+}
+
+func label(s *strings.Builder, i int, color, text string) {
+	fmt.Fprintf(s, `<text x="%d" y="%d" fill="%s">%s</text>`+"\n", margin+10, margin+18*i, color, text)
 }
 
 func x(rows []row, i int) float64 {
@@ -57,8 +63,8 @@ func y(v, top int) float64 { return high - margin - float64(v)/float64(top)*(hig
 
 func axes(s *strings.Builder, rows []row, top int) {
 	for v := 0; v <= top; v += 10 {
-		fmt.Fprintf(s, `<line x1="%d" x2="%d" y1="%.1f" y2="%[3]f" stroke="#eee"/><text x="%d" y="%.1f" text-anchor="end">%d</text>`+"\n",
-			margin, wide-margin, y(v, top), margin-8, y(v, top)+4, v)
+		fmt.Fprintf(s, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#eee"/><text x="%d" y="%.1f" text-anchor="end">%d</text>`+"\n",
+			margin, wide-margin, y(v, top), y(v, top), margin-8, y(v, top)+4, v)
 	}
 	last := ""
 	for i, r := range rows {
