@@ -23,7 +23,7 @@ func TestForecasterGone(t *testing.T) {
 	here.oracle.vanish(w.oracle())
 
 	w.stays(t, 10, staleAfter-3*time.Second)
-	seen.row(time.Since(gone), 10, w.hasCondition(t, "Ready", "True", time.Second))
+	seen.row(time.Since(gone), 10, w.hasCondition(t, "Ready", "True", 10*time.Second))
 	event := w.hasEvent(t, stale, time.Minute)
 	seen.row(time.Since(gone), 10, event)
 	seen.row(time.Since(gone), 10, "HPA ScalingActive: "+w.scalingActive(t, "False", time.Minute))

@@ -124,15 +124,17 @@ func (s *service) thaw(i int)   { s.pods[i].process.Signal(syscall.SIGCONT) }
 // until a kubelet notices.
 func (s *service) kill(i int) { s.pods[i].process.Kill() }
 
-// revive puts a new replica in the place of one, under a new address.
-func (s *service) revive(ctx context.Context, i int) error {
-	p, err := s.start(ctx)
-	if err != nil {
-		return err
+// revive puts new replicas in the place of some, under new addresses.
+func (s *service) revive(ctx context.Context, indices ...int) error {
+	for _, i := range indices {
+		p, err := s.start(ctx)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.pods[i] = p
+		s.mu.Unlock()
 	}
-	s.mu.Lock()
-	s.pods[i] = p
-	s.mu.Unlock()
 	return s.announce(ctx)
 }
 

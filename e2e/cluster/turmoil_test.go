@@ -22,6 +22,7 @@ func TestScalerInTurmoil(t *testing.T) {
 	w = w.create(t)
 	w.reaches(t, 5, time.Minute)
 	seen := newTable("after", "told", "ready after")
+	defer seen.log(t)
 	told := 5
 	change := func(what string, within time.Duration) {
 		t.Helper()
@@ -40,7 +41,6 @@ func TestScalerInTurmoil(t *testing.T) {
 	change("certificates of both sides renewed by the same authority", 2*time.Minute)
 
 	if here.local == nil {
-		seen.log(t)
 		t.Skip("killing, freezing and rolling single pods is done to processes; on a cluster use kubectl")
 	}
 	scaler.kill(0)
@@ -59,7 +59,6 @@ func TestScalerInTurmoil(t *testing.T) {
 	here.oracle.say(w.oracle(), told)
 	w.reaches(t, told, time.Minute)
 	gone(t, scaler, w, told, seen)
-	seen.log(t)
 	for _, p := range scaler.pods {
 		calls := here.metric(t, scaler.url(p), `kedastral_scaler_grpc_request_duration_seconds_count`)
 		t.Logf("%s answered %.0f calls", p.process.Name, calls)
@@ -115,10 +114,8 @@ func gone(t *testing.T, scaler *service, w workload, told int, seen *table) {
 	if !strings.HasPrefix(is, "False") {
 		t.Errorf("Fallback is %s: KEDA now falls back without a scaler; KEDA's issue 8056 is mended and the docs are out of date", is)
 	}
-	for i := range scaler.pods {
-		if err := scaler.revive(t.Context(), i); err != nil {
-			t.Fatal(err)
-		}
+	if err := scaler.revive(t.Context(), 0, 1); err != nil {
+		t.Fatal(err)
 	}
 	here.oracle.say(w.oracle(), 11-told)
 	w.reaches(t, 11-told, time.Minute)

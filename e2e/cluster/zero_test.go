@@ -22,9 +22,9 @@ func TestScaleToZeroAndBack(t *testing.T) {
 	}{{"external", false}, {"external-push", true}} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
-			const lead = 15 * time.Second
-			w := workload{Namespace: "team-a", Name: "zero-" + kind.name, Push: kind.push, Zero: true, Metadata: `leadTime: 15s`}
-			wakes := time.Now().Add(40 * time.Second)
+			const lead = 30 * time.Second
+			w := workload{Namespace: "team-a", Name: "zero-" + kind.name, Push: kind.push, Zero: true, Metadata: `leadTime: 30s`}
+			wakes := time.Now().Add(70 * time.Second)
 			sleeps := wakes.Add(15 * time.Second)
 			here.oracle.dictate(w.oracle(), plan{demand: func(at time.Time) int {
 				if at.Before(wakes) || !at.Before(sleeps) {
@@ -36,25 +36,26 @@ func TestScaleToZeroAndBack(t *testing.T) {
 			seen := newTable("what", "seconds from the demand")
 			since := func() float64 { return math.Round(time.Since(wakes).Seconds()*10) / 10 }
 
-			w.reaches(t, 0, 30*time.Second)
+			w.reaches(t, 0, time.Minute)
 			seen.row("at zero", since())
-			w.wakes(t, 40*time.Second)
+			w.wakes(t, time.Minute)
 			stirred := since()
 			seen.row("no longer at zero", stirred)
-			w.reaches(t, 5, 40*time.Second)
+			w.reaches(t, 5, time.Minute)
 			woke := since()
 			seen.row("5 ready", woke)
 			w.stays(t, 5, time.Until(sleeps))
 			seen.row("still 5", since())
-			w.reaches(t, 0, 40*time.Second)
+			w.reaches(t, 0, time.Minute)
 			seen.row("back at zero", since())
 			seen.log(t)
-			// KEDA asks every two seconds; what is pushed needs no asking.
-			if stirred > -lead.Seconds()+5 || stirred < -lead.Seconds()-1 {
+			// KEDA asks every two seconds; what is pushed needs no asking. The rest of
+			// the margin is for a machine that is busy with other things.
+			if stirred > -lead.Seconds()/2 || stirred < -lead.Seconds()-3 {
 				t.Errorf("woke %.1f s before the demand; the lead time is %v", -stirred, lead)
 			}
-			if woke > -lead.Seconds()/3 {
-				t.Errorf("5 were ready %.1f s before the demand; the lead time is %v", -woke, lead)
+			if woke > 0 {
+				t.Errorf("5 were ready %.1f s after the demand came", woke)
 			}
 		})
 	}
