@@ -95,6 +95,13 @@ func situation() capacity.Situation {
 	}
 }
 
+// skill has a first minute and two more minutes, each over the last value.
+func skill(overall, first, rest float64) *forecast.Skill {
+	return &forecast.Skill{Origins: 50, Overall: overall, Blocks: []forecast.SkillAt{
+		{ToSeconds: 60, LastValue: first}, {ToSeconds: 180, LastValue: rest},
+	}}
+}
+
 func TestDecide(t *testing.T) {
 	policy := capacity.Policy{TargetPerPod: 10, MaxReplicas: 100}
 	for _, tt := range []struct {
@@ -125,6 +132,22 @@ func TestDecide(t *testing.T) {
 		},
 		{
 			"no skill, no foresight", func(s *capacity.Situation, _ *capacity.Rules) { s.Skill.Overall = 0 },
+			[]int{9, 9, 9},
+			forecast.Reactive,
+			[]int{10, 20, 40},
+		},
+		{
+			"level with the last season, but ahead of the last value", func(s *capacity.Situation, _ *capacity.Rules) {
+				s.Skill = skill(0, 0.6, -0.1)
+			},
+			[]int{10, 20, 40},
+			forecast.Predictive,
+			[]int{10, 20, 40},
+		},
+		{
+			"ahead for a minute, behind for the rest", func(s *capacity.Situation, _ *capacity.Rules) {
+				s.Skill = skill(0.1, 0.2, -0.3)
+			},
 			[]int{9, 9, 9},
 			forecast.Reactive,
 			[]int{10, 20, 40},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kedastral/kedastral/forecaster/models"
 	"github.com/kedastral/kedastral/forecaster/models/arima"
+	"github.com/kedastral/kedastral/forecaster/models/auto"
 	"github.com/kedastral/kedastral/forecaster/models/byom"
 	"github.com/kedastral/kedastral/forecaster/models/ets"
 	"github.com/kedastral/kedastral/forecaster/models/theta"
@@ -43,25 +44,26 @@ type constructor func(models.Options) (models.Model, error)
 
 func all() map[string]constructor {
 	return map[string]constructor{
-		"naive":          calibrated(models.NewNaive),
-		"seasonal-naive": calibrated(models.NewSeasonalNaive),
-		"baseline":       calibrated(models.NewBaseline),
+		"naive":          sure(models.NewNaive),
+		"seasonal-naive": sure(models.NewSeasonalNaive),
+		"auto":           sure(auto.New),
+		"baseline":       sure(models.NewBaseline),
 		"arima":          checked(arima.New),
 		"sarima":         checked(arima.NewSeasonal),
-		"ets":            calibrated(ets.New),
-		"holt-winters":   calibrated(ets.NewHoltWinters),
-		"theta":          calibrated(theta.NewModel),
-		"byom":           newBYOM,
+		"ets":            sure(ets.New),
+		"holt-winters":   sure(ets.NewHoltWinters),
+		"theta":          sure(theta.NewModel),
+		"byom":           checked(newBYOM),
 	}
 }
 
-// calibrated is the constructor of a model that works with any options.
-func calibrated(makeModel func(models.Options) *models.Calibrated) constructor {
+// sure is the constructor of a model that works with any options.
+func sure[M models.Model](makeModel func(models.Options) M) constructor {
 	return func(o models.Options) (models.Model, error) { return makeModel(o), nil }
 }
 
 // checked is the constructor of a model that may refuse options.
-func checked(makeModel func(models.Options) (*models.Calibrated, error)) constructor {
+func checked[M models.Model](makeModel func(models.Options) (M, error)) constructor {
 	return func(o models.Options) (models.Model, error) {
 		m, err := makeModel(o)
 		if err != nil {
@@ -71,11 +73,5 @@ func checked(makeModel func(models.Options) (*models.Calibrated, error)) constru
 	}
 }
 
-// newBYOM asks a service, with the theta method to fall back on.
-func newBYOM(o models.Options) (models.Model, error) {
-	m, err := byom.New(o, theta.NewModel(o))
-	if err != nil {
-		return nil, err
-	}
-	return m, nil
-}
+// newBYOM asks a service, with the default model to fall back on.
+func newBYOM(o models.Options) (*byom.Model, error) { return byom.New(o, auto.New(o)) }

@@ -1,0 +1,108 @@
+// Package recorded replays a recording as if it were happening now.
+//
+// The one thing to know: a recording does not loop. Before its first and after
+// its last step it has no data and says so, as a source would that is new or
+// gone, because a seam that no workload ever had would teach the models a
+// pattern that is not there.
+package recorded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kedastral/kedastral/forecaster/adapters"
+	"github.com/kedastral/kedastral/forecaster/series"
+)
+
+// Options say what is replayed, and when.
+type Options struct {
+	Samples []series.Sample  // in any order, at least two, of one even step
+	Step    time.Duration    // of the frames; a multiple of the samples' step, which is then averaged
+	Now     func() time.Time // the clock it is replayed by
+	// Instant is the recorded instant that happens when the adapter is made,
+	// to the nearest step before. Zero leaves the recorded time as it is, for
+	// a clock that shows that time. Hours and weekdays move with the shift:
+	// choose an instant of the same weekday and hour when they matter.
+	Instant time.Time
+}
+
+// Adapter replays a recording.
+type Adapter struct {
+	now     func() time.Time
+	history series.DataFrame
+}
+
+// New makes an adapter that starts its replay now.
+func New(o Options) (*Adapter, error) {
+	if o.Now == nil {
+		return nil, errors.New("replaying a recording: needs a clock")
+	}
+	history, err := frame(o.Samples, o.Step)
+	if err != nil {
+		return nil, fmt.Errorf("replaying a recording: %w", err)
+	}
+	if !o.Instant.IsZero() {
+		if o.Instant.Before(history.Start) || !o.Instant.Before(history.End()) {
+			return nil, fmt.Errorf("replaying a recording from %s: must lie in it, between %s and %s",
+				stamp(o.Instant), stamp(history.Start), stamp(history.End()))
+		}
+		history.Start = history.Start.Add(series.Align(o.Now(), o.Step).Sub(series.Align(o.Instant, o.Step)))
+	}
+	return &Adapter{now: o.Now, history: history}, nil
+}
+
+func frame(samples []series.Sample, step time.Duration) (series.DataFrame, error) {
+	if err := series.CheckStep(step); err != nil {
+		return series.DataFrame{}, err
+	}
+	own, err := series.InferStep(samples)
+	if err != nil {
+		return series.DataFrame{}, err
+	}
+	if step%own != 0 {
+		return series.DataFrame{}, fmt.Errorf("recorded every %v, step %v: must be a multiple", own, step)
+	}
+	var last time.Time
+	for _, s := range samples {
+		if s.At.After(last) {
+			last = s.At
+		}
+	}
+	fine, err := series.Span(samples, own, last.Add(own))
+	if err != nil {
+		return series.DataFrame{}, err
+	}
+	return fine.Resample(step, 0.5)
+}
+
+// Name is recorded.
+func (a *Adapter) Name() string { return "recorded" }
+
+// Collect is what was recorded up to now.
+func (a *Adapter) Collect(ctx context.Context, windowSeconds int) (series.DataFrame, error) {
+	if err := ctx.Err(); err != nil {
+		return series.DataFrame{}, err
+	}
+	from, to, err := adapters.Span(a.now(), 0, a.history.Step, windowSeconds)
+	if err != nil {
+		return series.DataFrame{}, &adapters.Fault{Class: adapters.ErrConfig, Reason: adapters.ReasonConfig, Text: err.Error()}
+	}
+	if to.After(a.history.End()) {
+		return series.DataFrame{}, &adapters.Fault{
+			Class: adapters.ErrNoData, Reason: adapters.ReasonEnded,
+			Text: "the recording ended at " + stamp(a.history.End()) + ", it is " + stamp(to),
+		}
+	}
+	window := a.history.Window(from, to)
+	if window.LastObserved() < 0 {
+		return series.DataFrame{}, &adapters.Fault{
+			Class: adapters.ErrNoData, Reason: adapters.ReasonNoData,
+			Text: fmt.Sprintf("nothing was recorded between %s and %s", stamp(from), stamp(to)),
+		}
+	}
+	return window, nil
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

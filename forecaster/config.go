@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/kedastral/kedastral/shared/env"
+	"github.com/kedastral/kedastral/shared/forecast"
+	"github.com/kedastral/kedastral/shared/tlsconfig"
+)
+
+// The kinds of source.
+const (
+	fromPrometheus = "prometheus"
+	fromRecording  = "recorded"
+)
+
+// config is every variable the forecaster reads besides the workloads' own.
+type config struct {
+	Workloads []string `env:"WORKLOADS, required" doc:"Workloads to forecast, NAMESPACE/NAME, separated by commas."`
+
+	HTTPAddr        string `env:"HTTP_ADDR, default=:8081" doc:"Address of the API, /healthz, /readyz and /metrics."`
+	MaxConnections  int    `env:"MAX_CONNECTIONS, default=1024" doc:"Connections open at once; more wait."`
+	TLSCertFile     string `env:"TLS_CERT_FILE" doc:"PEM file of the certificate shown to scalers. Unset: plain text."`
+	TLSKeyFile      string `env:"TLS_KEY_FILE" doc:"PEM file of its key."`
+	TLSClientCAFile string `env:"TLS_CLIENT_CA_FILE" doc:"PEM file of the authorities one of which must have issued a client's certificate."`
+
+	Source string `env:"SOURCE, default=prometheus" doc:"Where history comes from: prometheus or recorded."`
+
+	PrometheusURL             string            `env:"PROMETHEUS_URL" doc:"Address of Prometheus or what speaks its API, with its path if any. Required for SOURCE=prometheus."`
+	PrometheusBearerToken     string            `env:"PROMETHEUS_BEARER_TOKEN" secret:"true" doc:"Bearer token."`
+	PrometheusBearerTokenFile string            `env:"PROMETHEUS_BEARER_TOKEN_FILE" doc:"File of the bearer token, read again as it is rotated."`
+	PrometheusUsername        string            `env:"PROMETHEUS_USERNAME" doc:"User for basic authentication."`
+	PrometheusPassword        string            `env:"PROMETHEUS_PASSWORD" secret:"true" doc:"Password for basic authentication."`
+	PrometheusPasswordFile    string            `env:"PROMETHEUS_PASSWORD_FILE" doc:"File of the password, read again as it is rotated."`
+	PrometheusHeaders         map[string]string `env:"PROMETHEUS_HEADERS" secret:"true" doc:"Headers sent along, NAME:VALUE separated by commas, such as X-Scope-OrgID:team-a."`
+	PrometheusCAFile          string            `env:"PROMETHEUS_CA_FILE" doc:"PEM file of the authorities that issue its certificate. Unset: the system's."`
+	PrometheusCertFile        string            `env:"PROMETHEUS_CERT_FILE" doc:"PEM file of the certificate shown to it."`
+	PrometheusKeyFile         string            `env:"PROMETHEUS_KEY_FILE" doc:"PEM file of its key."`
+	PrometheusTimeout         time.Duration     `env:"PROMETHEUS_TIMEOUT, default=10s" doc:"Time for one query."`
+	ScrapeInterval            time.Duration     `env:"SCRAPE_INTERVAL, default=15s" doc:"How often Prometheus scrapes: a step is read this long after it ended, so that it is complete."`
+
+	RecordedFile  string    `env:"RECORDED_FILE" doc:"CSV of timestamp,value to replay. Required for SOURCE=recorded, here or per workload."`
+	RecordedFrom  time.Time `env:"RECORDED_FROM" doc:"Recorded instant to begin at, RFC 3339. Unset: the first one with a full window before it."`
+	RecordedSpeed float64   `env:"RECORDED_SPEED, default=1" doc:"Recorded seconds per second."`
+
+	Concurrency int           `env:"CONCURRENCY, default=8" doc:"Workloads read and forecast at the same time."`
+	MaxDataAge  time.Duration `env:"MAX_DATA_AGE, default=15m" doc:"When the newest observation is older, nothing is published. At least two intervals of every workload."`
+
+	LogFormat string `env:"LOG_FORMAT, default=text" doc:"text or json."`
+	LogLevel  string `env:"LOG_LEVEL, default=info" doc:"debug, info, warn or error."`
+}
+
+// settings are the whole configuration.
+type settings struct {
+	config
+	workloads []workload // as listed in WORKLOADS
+}
+
+// load reads the configuration and reports everything wrong with it at once.
+func load(ctx context.Context, vars env.Vars) (settings, error) {
+	var s settings
+	faults := []error{env.Load(ctx, vars, &s.config)}
+	known := env.Names(s.config)
+	for _, setting := range env.Names(workload{}) {
+		known = append(known, "DEFAULT_"+setting)
+	}
+	for _, name := range s.Workloads {
+		if _, _, err := forecast.ParseWorkload(name); err != nil {
+			faults = append(faults, env.Fault{Name: "WORKLOADS", Value: name, Rule: "must be NAMESPACE/NAME as Kubernetes allows them"})
+			continue
+		}
+		at := env.Scoped(vars, "WORKLOAD_"+env.Name(name)+"_", "DEFAULT_")
+		known = append(known, at.Names(workload{})...)
+		w := workload{name: name}
+		faults = append(faults, env.Load(ctx, at, &w), s.check(at, w))
+		s.workloads = append(s.workloads, w)
+	}
+	faults = append(faults, env.Distinct("WORKLOADS", s.Workloads, env.Names(workload{})...))
+	return s, env.Join(append(faults, env.Unknown(vars, prefixes(), known...))...)
+}
+
+// prefixes are ours: a variable that begins so and is not known is a fault.
+func prefixes() []string {
+	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT"}
+}
+
+// check is what the configuration as a whole asks of a workload.
+func (c config) check(at env.Scope, w workload) error {
+	var faults []error
+	switch {
+	case c.Source == fromPrometheus && w.Query == "":
+		faults = append(faults, env.Fault{Name: at.Key("QUERY"), Rule: "is required with SOURCE=prometheus: a PromQL query of one series"})
+	case c.Source == fromRecording && c.RecordedFile == "" && w.RecordedFile == "":
+		faults = append(faults, env.Fault{Name: "RECORDED_FILE", Rule: "is required with SOURCE=recorded"})
+	}
+	if interval := w.interval(); interval > 0 && c.MaxDataAge > 0 && c.MaxDataAge < 2*interval {
+		faults = append(faults, env.Fault{
+			Name: "MAX_DATA_AGE", Value: env.FormatDuration(c.MaxDataAge),
+			Rule: "must be at least two intervals of " + w.name + ", " + env.FormatDuration(2*interval),
+		})
+	}
+	return errors.Join(faults...)
+}
+
+// Validate is asked by env.Load.
+func (c *config) Validate() error {
+	errs := []error{
+		env.OneOf("SOURCE", c.Source, fromPrometheus, fromRecording),
+		env.Between("MAX_CONNECTIONS", c.MaxConnections, 1, 1_000_000),
+		env.Positive("PROMETHEUS_TIMEOUT", c.PrometheusTimeout),
+		env.AtLeast("SCRAPE_INTERVAL", c.ScrapeInterval, 0),
+		env.Between("RECORDED_SPEED", c.RecordedSpeed, 1, 86_400),
+		env.Between("CONCURRENCY", c.Concurrency, 1, 1024),
+		env.Positive("MAX_DATA_AGE", c.MaxDataAge),
+		env.OneOf("LOG_FORMAT", c.LogFormat, "text", "json"),
+		env.OneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
+		together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),
+		together("PROMETHEUS_CERT_FILE", c.PrometheusCertFile, "PROMETHEUS_KEY_FILE", c.PrometheusKeyFile),
+		atMostOne("PROMETHEUS_BEARER_TOKEN_FILE", "PROMETHEUS_BEARER_TOKEN", c.PrometheusBearerTokenFile, c.PrometheusBearerToken),
+		atMostOne("PROMETHEUS_PASSWORD_FILE", "PROMETHEUS_PASSWORD", c.PrometheusPasswordFile, c.PrometheusPassword),
+	}
+	if c.TLSClientCAFile != "" && c.TLSCertFile == "" {
+		errs = append(errs, env.Fault{Name: "TLS_CLIENT_CA_FILE", Value: c.TLSClientCAFile, Rule: "needs TLS_CERT_FILE and TLS_KEY_FILE"})
+	}
+	if c.Source == fromPrometheus && c.PrometheusURL == "" {
+		errs = append(errs, env.Fault{Name: "PROMETHEUS_URL", Rule: "is required with SOURCE=prometheus"})
+	}
+	return errors.Join(errs...)
+}
+
+// together is a fault where one of two that belong together is missing.
+func together(one, value, other, otherValue string) error {
+	switch {
+	case value == "" && otherValue != "":
+		return env.Fault{Name: one, Rule: "is required with " + other}
+	case value != "" && otherValue == "":
+		return env.Fault{Name: other, Rule: "is required with " + one}
+	}
+	return nil
+}
+
+// atMostOne is a fault where two that say the same are both set.
+func atMostOne(name, other, value, otherValue string) error {
+	if value == "" || otherValue == "" {
+		return nil
+	}
+	return env.Fault{Name: name, Value: value, Rule: "must not be set together with " + other}
+}
+
+// serverFiles are the files of the API's own TLS.
+func (c config) serverFiles() tlsconfig.Files {
+	return tlsconfig.Files{Cert: c.TLSCertFile, Key: c.TLSKeyFile, CA: c.TLSClientCAFile}
+}
+
+// prometheusFiles are the files of TLS to Prometheus.
+func (c config) prometheusFiles() tlsconfig.Files {
+	return tlsconfig.Files{Cert: c.PrometheusCertFile, Key: c.PrometheusKeyFile, CA: c.PrometheusCAFile}
+}
+
+// settle is how long after a step its data is complete at the source.
+func (c config) settle() time.Duration {
+	if c.Source == fromRecording {
+		return 0
+	}
+	return c.ScrapeInterval
+}

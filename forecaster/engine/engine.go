@@ -1,0 +1,192 @@
+// Package engine forecasts every workload again and again: collect, features,
+// model, plan, put.
+//
+// The one thing to know: what a tick publishes is a function of the history
+// before one aligned instant T and of the configuration, and of nothing else.
+// T is a multiple of the workload's interval. The model is fitted on the
+// window before the last multiple of its training interval (shifted a little
+// per workload, by its name, so that not all train at once), whether the
+// process was running then or not; so a process that starts now fits the same
+// model as one that has run for a week, and two of them publish the same
+// bytes. The clock only says which T is due.
+//
+// The other decisions of this room:
+//
+//   - A tick is due at T, plus the time the source needs to settle, plus a
+//     jitter made from the workload's name. At most Concurrency ticks run at
+//     once. A tick that is still running when the next is due makes that one
+//     skipped and counted; ticks never queue up behind one another.
+//   - The first tick of each workload is the warm start: it reads the whole
+//     window and is due at once. The engine is ready when every workload has
+//     had it, published or failed with a reason, and at least one published.
+//   - A failed read keeps the history and the fit that were there and
+//     forecasts on from them, the missing steps being gaps. Once the newest
+//     observation is older than MaxDataAge nothing is published any more, and
+//     [Engine.Latest] says so; the scalers watch the age of what they hold.
+//   - A fit is made by a new model and replaces the old one only when it
+//     succeeded. A panic, an error or a number that is not finite fails the
+//     one stage of the one workload, with its reason, and touches no other.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kedastral/kedastral/forecaster/storage"
+	"github.com/kedastral/kedastral/shared/clock"
+)
+
+// Options are what an engine is made with besides its workloads.
+type Options struct {
+	Store       storage.Store
+	Clock       clock.Clock // decides what is due and how old data is
+	Log         *slog.Logger
+	Metrics     *Metrics
+	Concurrency int           // ticks that may run at once; ≥ 1
+	Settle      time.Duration // how long after a step its data is complete at the source
+	MaxDataAge  time.Duration // the newest observation may be this old, then nothing is published
+	TickTimeout time.Duration // in real time: the backstop under a source that never answers
+}
+
+// Engine runs the ticks of all workloads and answers with what they published.
+type Engine struct {
+	Options
+	workers  map[string]*worker
+	order    []string // as configured
+	slots    chan struct{}
+	progress atomic.Int64 // Unix nanoseconds at which a tick last ended
+	ready    atomic.Bool
+}
+
+// New makes an engine of workloads that differ in name. It runs nothing yet.
+func New(workloads []Workload, o Options) (*Engine, error) {
+	if o.Concurrency < 1 {
+		return nil, fmt.Errorf("concurrency %d: must be at least 1", o.Concurrency)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	e := &Engine{Options: o, workers: make(map[string]*worker, len(workloads)), slots: make(chan struct{}, o.Concurrency)}
+	for _, w := range workloads {
+		if w.Source == nil {
+			return nil, fmt.Errorf("workload %q: needs a source", w.Name)
+		}
+		if err := w.check(); err != nil {
+			return nil, fmt.Errorf("workload %q: %w", w.Name, err)
+		}
+		if _, twice := e.workers[w.Name]; twice {
+			return nil, fmt.Errorf("workload %q: named twice", w.Name)
+		}
+		e.workers[w.Name] = newWorker(w, o)
+		e.order = append(e.order, w.Name)
+	}
+	o.Metrics.count(e.states)
+	return e, nil
+}
+
+// Run ticks every workload until ctx ends, and returns when the last tick has.
+func (e *Engine) Run(ctx context.Context) error {
+	e.progress.Store(time.Now().UnixNano())
+	var loops sync.WaitGroup
+	for _, name := range e.order {
+		loops.Go(func() { e.loop(ctx, e.workers[name]) })
+	}
+	loops.Wait()
+	return nil
+}
+
+// loop runs one workload's ticks, one after the other. The first is the one
+// that was due last, however long ago.
+func (e *Engine) loop(ctx context.Context, k *worker) {
+	delay := e.Settle + k.jitter()
+	due := func() time.Time { return k.due(e.Clock.Now().Add(-delay)) }
+	var at time.Time
+	for {
+		if !e.acquire(ctx) {
+			return
+		}
+		at = k.skipTo(at, due())
+		e.tick(ctx, k, at)
+		<-e.slots
+		at = k.skipTo(at.Add(k.Interval), due().Add(k.Interval))
+		if e.Clock.Until(ctx, at.Add(delay)) != nil {
+			return
+		}
+	}
+}
+
+func (e *Engine) acquire(ctx context.Context) bool {
+	select {
+	case e.slots <- struct{}{}:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// tick runs one tick and tells what changed.
+func (e *Engine) tick(ctx context.Context, k *worker, at time.Time) {
+	bounded, cancel := context.WithTimeout(ctx, e.TickTimeout)
+	defer cancel()
+	k.tick(bounded, at)
+	e.progress.Store(time.Now().UnixNano())
+	if !e.ready.Load() {
+		e.ready.Store(e.warm() == nil)
+	}
+}
+
+// Ready says what the engine still waits for before it has an answer for
+// anyone. Once ready it stays ready: a source that goes away later is told
+// per workload.
+func (e *Engine) Ready() error {
+	if e.ready.Load() || len(e.order) == 0 {
+		return nil
+	}
+	return e.warm()
+}
+
+func (e *Engine) warm() error {
+	var attempted, published int
+	for _, k := range e.workers {
+		last := k.outcome()
+		if last.attempted {
+			attempted++
+		}
+		if !last.published.GeneratedAt.IsZero() {
+			published++
+		}
+	}
+	if attempted < len(e.order) {
+		return fmt.Errorf("warm start: %d of %d workloads done", attempted, len(e.order))
+	}
+	if published == 0 {
+		return errors.New("warm start: no workload could be forecast; /workloads says why")
+	}
+	return nil
+}
+
+// Healthy reports an engine whose ticks have stopped: none has ended for
+// several times as long as the busiest workload needs to have one.
+func (e *Engine) Healthy() error {
+	last := e.progress.Load()
+	if last == 0 || len(e.order) == 0 {
+		return nil
+	}
+	shortest := e.workers[e.order[0]].Interval
+	for _, k := range e.workers {
+		shortest = min(shortest, k.Interval)
+	}
+	limit := 3*shortest + e.TickTimeout
+	if silent := time.Since(time.Unix(0, last)); silent > limit {
+		return fmt.Errorf("no tick has ended for %v, longer than %v", silent.Round(time.Second), limit)
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kedastral/kedastral/forecaster/capacity"
+	"github.com/kedastral/kedastral/shared/forecast"
+)
+
+// Explanation says in words and numbers why a workload's count is what it is,
+// or why there is none and what to do next.
+type Explanation struct {
+	Status
+	Words []string   `json:"words"` // sentences, the most important first
+	Plan  *Reckoning `json:"plan,omitempty"`
+}
+
+// Reckoning is how the newest plan came about. Element i of Steps speaks for
+// the step i of the snapshot.
+type Reckoning struct {
+	Level        float64  `json:"quantile"`     // of the forecast that is planned for; 0.5 is the median
+	TargetPerPod float64  `json:"targetPerPod"` // load one replica carries
+	Headroom     float64  `json:"headroom"`     // factor on the load
+	MinReplicas  int      `json:"minReplicas"`
+	MaxReplicas  int      `json:"maxReplicas"`
+	Prev         int      `json:"needNow"`         // what the observed load needs
+	Floor        int      `json:"floor,omitempty"` // no published count is below
+	Lift         float64  `json:"lift,omitempty"`  // load added to every step
+	Steps        []Moment `json:"steps"`
+}
+
+// Moment is one step of a plan.
+type Moment struct {
+	At       time.Time      `json:"at"`
+	Load     float64        `json:"load"`            // planned for, lift included
+	Needed   int            `json:"needed"`          // replicas for that load, prewarm included
+	Limit    capacity.Limit `json:"limit,omitempty"` // what else shaped the forecast's plan
+	Forecast int            `json:"forecast"`        // the forecast's plan
+	Replicas int            `json:"replicas"`        // what is published
+}
+
+// Explain answers for a configured workload in every state; its errors are
+// those of the name.
+func (e *Engine) Explain(workload string) (Explanation, error) {
+	k, err := e.find(workload)
+	if err != nil {
+		return Explanation{}, err
+	}
+	x := Explanation{Status: k.status(e.Clock.Now())}
+	last := k.outcome()
+	if x.State == Warming || x.State == Silent {
+		x.Words = append(x.Words, "Nothing is published: "+x.Reason+".")
+	}
+	if !last.published.GeneratedAt.IsZero() {
+		x.Plan = k.reckon(last.published, last.decision)
+		x.Words = append(x.Words, k.words(last.published, last.decision)...)
+	}
+	if x.State == Failing {
+		x.Words = append(x.Words, "The newest tick had a fault, the last forecast stands: "+x.Reason+".")
+	}
+	if x.Next != "" {
+		x.Words = append(x.Words, "Next: "+x.Next+".")
+	}
+	return x, nil
+}
+
+func (k *worker) reckon(s forecast.Snapshot, d capacity.Decision) *Reckoning {
+	r := &Reckoning{
+		Level: d.Level, TargetPerPod: k.Rules.TargetPerPod, Headroom: max(1, k.Rules.Headroom),
+		MinReplicas: k.Rules.MinReplicas, MaxReplicas: k.Rules.MaxReplicas,
+		Prev: d.Prev, Floor: d.Floor, Lift: d.Lift, Steps: make([]Moment, len(d.Steps)),
+	}
+	for i, step := range d.Steps {
+		r.Steps[i] = Moment{
+			At: s.GeneratedAt.Add(time.Duration(i) * s.Step()), Load: step.Load, Needed: step.Needed,
+			Limit: step.Limit, Forecast: step.Replicas, Replicas: s.DesiredReplicas[i],
+		}
+	}
+	return r
+}
+
+// words tells the plan from its first step and its highest one.
+func (k *worker) words(s forecast.Snapshot, d capacity.Decision) []string {
+	words := []string{k.first(s), k.observed(s, d)}
+	if s.Mode != forecast.Predictive {
+		words = append(words, fmt.Sprintf("The plan is made from the load observed now (%s): %s.", s.Mode, s.Reason))
+	}
+	words = append(words, k.highest(s, d))
+	if s.Skill != nil && s.Skill.Origins > 0 {
+		words = append(words, record(s.Skill))
+	}
+	if d.Lift > 0 {
+		words = append(words, fmt.Sprintf("Every step was raised by %.4g: the newest step was that much above its own forecast.", d.Lift))
+	}
+	if d.Floor > 0 && s.Mode == forecast.Predictive {
+		words = append(words, fmt.Sprintf("No step is below %d, what the observed load needs.", d.Floor))
+	}
+	if k.Rules.Tolerance > 0 {
+		words = append(words, fmt.Sprintf("Counts are raised past an HPA tolerance of %g.", k.Rules.Tolerance))
+	}
+	return words
+}
+
+func (k *worker) first(s forecast.Snapshot) string {
+	return fmt.Sprintf("%s for the step starting %s, at most %s within the %v that follow.",
+		replicas(s.DesiredReplicas[0]), stamp(s.GeneratedAt), replicas(peak(s.DesiredReplicas)), k.Horizon)
+}
+
+func (k *worker) observed(s forecast.Snapshot, d capacity.Decision) string {
+	return fmt.Sprintf("The load observed up to %s was %.4g: at %g a replica%s it needs %s.",
+		stamp(s.Observed.At), s.Observed.Value, k.Rules.TargetPerPod, k.headroom(), replicas(d.Prev))
+}
+
+// highest tells the step that asks for most: which quantile of which forecast,
+// when, and what limited it.
+func (k *worker) highest(s forecast.Snapshot, d capacity.Decision) string {
+	top := 0
+	for i, step := range d.Steps {
+		if step.Needed > d.Steps[top].Needed {
+			top = i
+		}
+	}
+	step, ahead := d.Steps[top], time.Duration(top)*s.Step()
+	prewarm := ""
+	if n := k.Rules.PrewarmWindowSteps; n > 0 {
+		prewarm = fmt.Sprintf(" with the %d steps after it", n)
+	}
+	text := fmt.Sprintf("The forecast needs most at %s, %v after its start: the %s of %s there is %.4g, which%s needs %s",
+		stamp(s.GeneratedAt.Add(ahead)), ahead, quantile(d.Level), s.Model, step.Load, prewarm, replicas(step.Needed))
+	if step.Limit != capacity.Unlimited {
+		text += fmt.Sprintf("; the plan has %d there (%s)", step.Replicas, step.Limit)
+	}
+	return text + "."
+}
+
+// record tells how the model fared.
+func record(k *forecast.Skill) string {
+	text := fmt.Sprintf("Forecast again from %d origins of the recent past, its skill was %.2f over repeating the last value and %.2f over the better of that and the last season (1 is perfect, above 0 is better)",
+		k.Origins, capacity.OverLastValue(k), k.Overall)
+	var covered []string
+	for _, c := range k.Coverage {
+		covered = append(covered, fmt.Sprintf("the %s %.0f %% of the time", quantile(c.Level), 100*c.Measured))
+	}
+	if len(covered) > 0 {
+		text += "; the load stayed at or below " + strings.Join(covered, ", ")
+	}
+	return text + "."
+}
+
+func (k *worker) headroom() string {
+	if k.Rules.Headroom <= 1 {
+		return ""
+	}
+	return fmt.Sprintf(" and headroom %g", k.Rules.Headroom)
+}
+
+func quantile(level float64) string {
+	if level == 0.5 {
+		return "median"
+	}
+	return fmt.Sprintf("%g quantile", level)
+}
+
+func replicas(n int) string {
+	if n == 1 {
+		return "1 replica"
+	}
+	return fmt.Sprintf("%d replicas", n)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
+// oneLine is the text of joined errors as one sentence.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

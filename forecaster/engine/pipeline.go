@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/kedastral/kedastral/forecaster/capacity"
+	"github.com/kedastral/kedastral/forecaster/features"
+	"github.com/kedastral/kedastral/forecaster/models"
+	"github.com/kedastral/kedastral/forecaster/series"
+	"github.com/kedastral/kedastral/shared/forecast"
+)
+
+// Pipeline is the part of a tick that knows no clock, no source and no store:
+// features, model, plan. Whoever replays the past runs it just as the engine
+// does, once per origin: [Pipeline.Train], then [Pipeline.Snapshot].
+//
+// It is for one goroutine.
+type Pipeline struct {
+	w        Workload
+	fit      models.Model // the last that succeeded; nil before
+	fittedAt time.Time    // the aligned instant whose past fit knows
+	took     func(stage, time.Duration)
+}
+
+// NewPipeline makes the pipeline of a workload. Its Source is not used and may
+// be nil.
+func NewPipeline(w Workload) (*Pipeline, error) {
+	if err := w.check(); err != nil {
+		return nil, fmt.Errorf("workload %q: %w", w.Name, err)
+	}
+	return &Pipeline{w: w, took: func(stage, time.Duration) {}}, nil
+}
+
+// Start is the start of the history that a tick at t needs: the window before
+// the oldest fit that may be in force.
+func (p *Pipeline) Start(t time.Time) time.Time { return t.Add(-p.w.reach()) }
+
+// Train fits the model that is in force at the history's end, unless it is
+// fitted already. The history reaches back to [Pipeline.Start] of its end. A
+// failed fit leaves the last one in force and is tried again next time.
+func (p *Pipeline) Train(ctx context.Context, history series.DataFrame) error {
+	at := p.w.fitAt(history.End())
+	if p.fit != nil && p.fittedAt.Equal(at) {
+		return nil
+	}
+	return guard(trainStage, func() error {
+		defer p.timed(trainStage)()
+		model, err := p.w.NewModel()
+		if err != nil {
+			return err
+		}
+		past := view(history, at.Add(-p.w.Window), at)
+		if err := model.Train(ctx, p.frame(past)); err != nil {
+			return fmt.Errorf("fitting %s on the %v before %s: %w", model.Name(), p.w.Window, at.Format(time.RFC3339), err)
+		}
+		p.fit, p.fittedAt = model, at
+		return nil
+	})
+}
+
+// Snapshot forecasts from the history's end and plans for it. Its Decision
+// tells how the plan came about, and is complete only when the error is nil.
+func (p *Pipeline) Snapshot(ctx context.Context, history series.DataFrame) (forecast.Snapshot, capacity.Decision, error) {
+	at := history.End()
+	window := view(history, at.Add(-p.w.Window), at)
+	observed, ok := newest(window)
+	if !ok {
+		return forecast.Snapshot{}, capacity.Decision{}, &fault{stage: collectStage, err: fmt.Errorf("nothing was observed in the %v before %s: %w", p.w.Window, at.Format(time.RFC3339), errNoData)}
+	}
+	predicted, err := p.predict(ctx, window)
+	if err != nil {
+		return forecast.Snapshot{}, capacity.Decision{}, err
+	}
+	s := p.document(at, observed, predicted)
+	surprise, err := p.surprise(ctx, history, observed)
+	if err != nil {
+		return forecast.Snapshot{}, capacity.Decision{}, err
+	}
+	return p.plan(s, surprise)
+}
+
+// plan turns a forecast into the replicas to publish.
+func (p *Pipeline) plan(s forecast.Snapshot, surprise float64) (forecast.Snapshot, capacity.Decision, error) {
+	var d capacity.Decision
+	err := guard(planStage, func() (err error) {
+		defer p.timed(planStage)()
+		d, err = capacity.Decide(capacity.Situation{
+			Values: s.Values, Quantiles: s.Quantiles, Observed: s.Observed.Value, Surprise: surprise, Skill: s.Skill,
+		}, p.w.Rules)
+		if err != nil {
+			return err
+		}
+		s.DesiredReplicas, s.ForecastPlan, s.Mode, s.Reason = d.Replicas, d.ForecastPlan, d.Mode, d.Reason
+		return s.Validate()
+	})
+	return s, d, err
+}
+
+// surprise is how far the newest step was above what the fit in force says of
+// it when it sees only what came before; 0 where it is not asked for or the
+// newest step is a gap.
+func (p *Pipeline) surprise(ctx context.Context, history series.DataFrame, observed forecast.Observation) (float64, error) {
+	at := history.End()
+	if !p.w.Rules.NowcastLift || !observed.At.Equal(at) {
+		return 0, nil
+	}
+	before := at.Add(-p.w.Step)
+	window := view(history, before.Add(-p.w.Window), before)
+	if _, ok := newest(window); !ok {
+		return 0, nil
+	}
+	f, err := p.predict(ctx, window)
+	if err != nil {
+		return 0, fmt.Errorf("forecasting the newest step from the one before: %w", err)
+	}
+	return observed.Value - f.Values[0], nil
+}
+
+// document is the snapshot before there is a plan.
+func (p *Pipeline) document(at time.Time, observed forecast.Observation, f models.Forecast) forecast.Snapshot {
+	s := forecast.Snapshot{
+		Workload: p.w.Name, Metric: p.w.Metric, Model: p.fit.Name(), GeneratedAt: at,
+		IntervalSeconds: seconds(p.w.Interval), StepSeconds: seconds(p.w.Step), HorizonSeconds: seconds(p.w.Horizon),
+		Values: f.Values, Quantiles: f.Quantiles, Observed: &observed,
+	}
+	if scored, ok := p.fit.(models.Scored); ok {
+		s.Skill = scored.Score().Skill(p.w.Step)
+	}
+	return s
+}
+
+func (p *Pipeline) predict(ctx context.Context, window series.DataFrame) (models.Forecast, error) {
+	var f models.Forecast
+	err := guard(predictStage, func() (err error) {
+		defer p.timed(predictStage)()
+		if p.fit == nil {
+			return models.ErrUntrained
+		}
+		if f, err = p.fit.Predict(ctx, p.frame(window)); err != nil {
+			return fmt.Errorf("forecasting with %s: %w", p.fit.Name(), err)
+		}
+		f, err = sound(f, p.steps(), nonNegative(window.Values))
+		if err != nil {
+			return fmt.Errorf("forecast of %s: %w", p.fit.Name(), err)
+		}
+		return nil
+	})
+	return f, err
+}
+
+func (p *Pipeline) frame(history series.DataFrame) features.Frame {
+	return features.Build(trimmed(history), p.steps(), p.w.Calendar)
+}
+
+func (p *Pipeline) steps() int { return int(p.w.Horizon / p.w.Step) }
+
+// timed reports how long a stage ran, on the machine's clock: work takes as
+// long as it takes however fast the engine's clock runs.
+func (p *Pipeline) timed(s stage) func() {
+	began := time.Now()
+	return func() { p.took(s, time.Since(began)) }
+}
+
+// sound holds a model to its contract before anything is built on what it
+// said, and keeps a metric that was never negative from being forecast so.
+func sound(f models.Forecast, steps int, clamp bool) (models.Forecast, error) {
+	if err := soundValues("the median", f.Values, steps, clamp); err != nil {
+		return f, err
+	}
+	for _, q := range f.Quantiles {
+		if err := soundValues(fmt.Sprintf("quantile %g", q.Level), q.Values, steps, clamp); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+func soundValues(name string, values []float64, steps int, clamp bool) error {
+	if len(values) != steps {
+		return fmt.Errorf("%s has %d values, want %d: %w", name, len(values), steps, errShape)
+	}
+	for i, v := range values {
+		if !series.Observed(v) {
+			return fmt.Errorf("%s is %v at step %d: %w", name, v, i, errNotFinite)
+		}
+		if clamp {
+			values[i] = max(0, v)
+		}
+	}
+	return nil
+}
+
+func nonNegative(values []float64) bool {
+	for _, v := range values {
+		if v < 0 && !math.IsInf(v, -1) {
+			return false
+		}
+	}
+	return true
+}
+
+func seconds(d time.Duration) int { return int(d / time.Second) }

@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/kedastral/kedastral/forecaster/adapters"
+	"github.com/kedastral/kedastral/forecaster/capacity"
+	"github.com/kedastral/kedastral/forecaster/series"
+	"github.com/kedastral/kedastral/forecaster/storage"
+	"github.com/kedastral/kedastral/shared/forecast"
+)
+
+// worker is one workload's ticks, one after the other, and what they left.
+type worker struct {
+	Workload
+	pipeline   *Pipeline
+	store      storage.Store
+	metrics    *Metrics
+	log        *slog.Logger
+	maxDataAge time.Duration
+	history    series.DataFrame // of the last successful read, moved on to the last tick
+
+	mu   sync.Mutex
+	last outcome
+}
+
+// outcome is what the ticks so far came to.
+type outcome struct {
+	attempted bool
+	at        time.Time // of the newest tick
+	skipped   int
+	fault     error             // of the newest tick
+	published forecast.Snapshot // the newest; zero before the first
+	decision  capacity.Decision // that it was published by
+	warnings  []string          // of the newest read that succeeded
+}
+
+func newWorker(w Workload, o Options) *worker {
+	k := &worker{Workload: w, store: o.Store, metrics: o.Metrics, log: o.Log.With("workload", w.Name), maxDataAge: o.MaxDataAge}
+	k.pipeline = &Pipeline{w: w, took: o.Metrics.took}
+	return k
+}
+
+// tick does everything that is due for the history before at.
+func (k *worker) tick(ctx context.Context, at time.Time) {
+	k.log.DebugContext(ctx, "tick", "at", at)
+	s, decision, warnings, err := k.guarded(ctx, at)
+	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
+		return // shutting down says nothing about the workload
+	}
+	k.mu.Lock()
+	before := k.last.fault
+	k.last.attempted, k.last.at, k.last.fault, k.last.warnings = true, at, err, warnings
+	if !s.GeneratedAt.IsZero() {
+		k.last.published, k.last.decision = s, decision
+	}
+	k.mu.Unlock()
+	k.metrics.failed(k.Name, err)
+	if !s.GeneratedAt.IsZero() {
+		k.metrics.published(s)
+	}
+	k.tell(ctx, before, err)
+}
+
+// guarded is forecast, and what the source warns of, where a panic in what no
+// stage guards is a fault too: a name, a score, a warning.
+func (k *worker) guarded(ctx context.Context, at time.Time) (s forecast.Snapshot, d capacity.Decision, warnings []string, err error) {
+	var inner error
+	err = guard(tickStage, func() error {
+		s, d, inner = k.forecast(ctx, at)
+		warnings = k.warned()
+		return nil
+	})
+	if err == nil {
+		err = inner
+	}
+	return s, d, warnings, err
+}
+
+// forecast runs the stages. It may both publish and fail: a failed read or fit
+// leaves the last one to forecast from. A snapshot that was not put is not
+// returned.
+func (k *worker) forecast(ctx context.Context, at time.Time) (forecast.Snapshot, capacity.Decision, error) {
+	fault := k.collect(ctx, at)
+	if k.history.Len() == 0 {
+		return forecast.Snapshot{}, capacity.Decision{}, fault
+	}
+	if fault == nil {
+		fault = k.pipeline.Train(ctx, k.history)
+	}
+	s, decision, err := k.pipeline.Snapshot(ctx, k.history)
+	if err == nil {
+		err = k.put(ctx, s)
+	}
+	if err != nil {
+		return forecast.Snapshot{}, capacity.Decision{}, worse(fault, err)
+	}
+	return s, decision, fault
+}
+
+// worse joins the faults of one tick. A model that is untrained because its
+// fit just failed is one fault and not two.
+func worse(first, then error) error {
+	if first == nil || reason(then) != "untrained" {
+		return errors.Join(first, then)
+	}
+	return first
+}
+
+// collect reads the history up to at, or keeps the one there was.
+func (k *worker) collect(ctx context.Context, at time.Time) error {
+	start := k.pipeline.Start(at)
+	err := guard(collectStage, func() error {
+		defer k.pipeline.timed(collectStage)()
+		frame, err := k.Source.Collect(ctx, seconds(k.reach()))
+		if err != nil {
+			return err // it names the source and the metric
+		}
+		if err := onGrid(frame, k.Step); err != nil {
+			return fmt.Errorf("history of %s from %s: %w", k.Metric, k.Source.Name(), err)
+		}
+		k.history = frame.Window(start, at)
+		return nil
+	})
+	if err != nil && k.history.Len() > 0 {
+		k.history = k.history.Window(start, at)
+	}
+	k.metrics.collected(k.Name, err == nil)
+	return err
+}
+
+// warned is what the source says looks wrong although it could be read.
+func (k *worker) warned() []string {
+	warner, ok := k.Source.(adapters.Warner)
+	if !ok {
+		return nil
+	}
+	kinds := make(map[string]bool)
+	var texts []string
+	for _, w := range warner.Warnings() {
+		kinds[w.Kind] = true
+		texts = append(texts, w.Text)
+	}
+	k.metrics.warned(k.Name, kinds)
+	return texts
+}
+
+// put publishes a snapshot whose data is young enough.
+func (k *worker) put(ctx context.Context, s forecast.Snapshot) error {
+	return guard(putStage, func() error {
+		if err := k.tooOld(*s.Observed, s.GeneratedAt); err != nil {
+			return err
+		}
+		return k.store.Put(ctx, s)
+	})
+}
+
+// tooOld says that at now there is too little known of the present to publish
+// anything.
+func (k *worker) tooOld(newest forecast.Observation, now time.Time) error {
+	age := now.Sub(newest.At)
+	if age <= k.maxDataAge {
+		return nil
+	}
+	return fmt.Errorf("the newest observation of %s ended at %s, %v ago; after MAX_DATA_AGE=%v nothing is published: %w",
+		k.Metric, newest.At.Format(time.RFC3339), age.Round(time.Second), k.maxDataAge, errOldData)
+}
+
+// tell logs what changed: a fault when it begins or becomes another one, and
+// its end. The ticks between say nothing above debug.
+func (k *worker) tell(ctx context.Context, before, now error) {
+	switch {
+	case now != nil && (before == nil || reason(before) != reason(now)):
+		attrs := []any{"err", now}
+		if f := (*fault)(nil); errors.As(now, &f) && f.stack != nil {
+			attrs = append(attrs, "stack", string(f.stack))
+		}
+		k.log.WarnContext(ctx, "tick failed", attrs...)
+	case now != nil:
+		k.log.DebugContext(ctx, "tick failed again", "err", now)
+	case before != nil:
+		k.log.InfoContext(ctx, "tick succeeded again")
+	}
+}
+
+// skipTo counts the ticks between the one that is wanted, if any is, and the
+// one there is still time for, and returns that.
+func (k *worker) skipTo(wanted, due time.Time) time.Time {
+	switch {
+	case wanted.IsZero():
+		return due
+	case !due.After(wanted):
+		return wanted
+	}
+	skipped := int(due.Sub(wanted) / k.Interval)
+	k.mu.Lock()
+	k.last.skipped += skipped
+	k.mu.Unlock()
+	k.metrics.skipped(k.Name, skipped)
+	k.log.Warn("ticks skipped: the one before took too long", "skipped", skipped, "next", due)
+	return due
+}
