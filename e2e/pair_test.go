@@ -159,7 +159,7 @@ func TestWarmStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range strings.Split(metrics, "\n") {
+	for line := range strings.SplitSeq(metrics, "\n") {
 		if strings.HasPrefix(line, `prometheus_http_requests_total{code="4`) && strings.Contains(line, "query_range") {
 			t.Errorf("Prometheus refused a query: %s", line)
 		}

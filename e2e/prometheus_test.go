@@ -4,13 +4,10 @@ import (
 	"bufio"
 	"encoding/csv"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -34,16 +31,12 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// newPrometheus prepares a server that scrapes the targets every second.
-func newPrometheus(t *testing.T, targets ...string) *prometheus {
+// newPrometheus prepares a server that scrapes nothing: what it knows is
+// backfilled, also some of the future.
+func newPrometheus(t *testing.T) *prometheus {
 	t.Helper()
 	p := &prometheus{dir: t.TempDir(), addr: freePort(t)}
-	config := "global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: live\n  static_configs: [{targets: ["
-	for _, target := range targets {
-		config += strconv.Quote(target) + ","
-	}
-	config += "]}]\n"
-	if err := os.WriteFile(filepath.Join(p.dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(p.dir, "prometheus.yml"), []byte("global: {scrape_interval: 15s}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -120,15 +113,4 @@ func recorded(t *testing.T, end time.Time) []sample {
 		samples[i].at = samples[i].at.Add(shift)
 	}
 	return samples
-}
-
-// exporter is a scrape target whose one gauge, live_load, the test sets.
-func exporter(t *testing.T) (addr string, load *atomic.Int64) {
-	t.Helper()
-	load = &atomic.Int64{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "# TYPE live_load gauge\nlive_load %d\n", load.Load())
-	}))
-	t.Cleanup(server.Close)
-	return server.Listener.Addr().String(), load
 }

@@ -134,7 +134,7 @@ func (r *replay) summary(out *os.File) {
 	} {
 		fmt.Fprintf(w, "%s\t%.0f min\t%.2f %%\t%.1f\t%d\t\n", p.name, p.a.UnderProvisioned.Minutes(), 100*p.a.UnservedShare(), p.a.PodHours, p.a.ScaleEvents)
 	}
-	w.Flush()
+	_ = w.Flush() // as little can be done as about any print
 	if r.unanswered > 0 {
 		fmt.Fprintf(out, "\n%d questions had no answer, and the HPA held: this machine was too busy to replay so fast (-speed). The last: %v\n", r.unanswered, r.fault)
 	}

@@ -100,7 +100,8 @@ func (c chart) every() time.Duration {
 			return d
 		}
 	}
-	return day * (1 + c.to.Sub(c.from)/(most*day))
+	days := int(c.to.Sub(c.from)/day)/most + 1
+	return time.Duration(days) * day
 }
 
 // firstTick is the first label: counted from the local midnight before.

@@ -1,6 +1,7 @@
 package backtest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -24,25 +25,27 @@ func (r Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(t, "%v\t%.3f\t%.3f\t%s\t\n", time.Duration(b.ToSeconds)*time.Second, b.MASE, b.LastMASE, known(b.DayMASE))
 	}
 	fmt.Fprintf(t, "all\t%.3f\t%.3f\t%s\t\n", a.MASE, a.LastMASE, known(a.DayMASE))
-	t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
 	fmt.Fprintf(w, "mean absolute error in units of %.4g (MASE); WAPE %.1f %%; skill %.2f\n\n", a.Scale, 100*a.WAPE, a.Skill)
 	fmt.Fprintln(t, "quantile\tcovers\tpinball\t")
 	for _, l := range a.Levels {
 		fmt.Fprintf(t, "%s\t%.1f %%\t%.3f\t\n", risk(l.Level), 100*l.Coverage, l.Pinball)
 	}
-	t.Flush()
-	r.outcomes(t, "policy", r.Policies)
-	r.outcomes(t, "Kedastral at", r.Frontier)
-	r.outcomes(t, "reactive HPA at", r.Reactive)
-	if r.Recommended.Quantile > 0 {
-		fmt.Fprintf(w, "\nrecommended: QUANTILE=%g, %s\n", r.Recommended.Quantile, r.Recommended.Why)
-	} else {
-		fmt.Fprintf(w, "\nrecommended: %s\n", r.Recommended.Why)
+	if err := errors.Join(t.Flush(), r.outcomes(t, "policy", r.Policies), r.outcomes(t, "Kedastral at", r.Frontier),
+		r.outcomes(t, "reactive HPA at", r.Reactive)); err != nil {
+		return err
 	}
-	return t.Flush()
+	setting := ""
+	if r.Recommended.Quantile > 0 {
+		setting = fmt.Sprintf("QUANTILE=%g, ", r.Recommended.Quantile)
+	}
+	_, err := fmt.Fprintf(w, "\nrecommended: %s%s\n", setting, r.Recommended.Why)
+	return err
 }
 
-func (r Report) outcomes(t *tabwriter.Writer, title string, outcomes []Outcome) {
+func (r Report) outcomes(t *tabwriter.Writer, title string, outcomes []Outcome) error {
 	priced := r.Policies[0].Cost > 0
 	fmt.Fprintf(t, "\n%s\tunder-provisioned\tper day\tunserved\tpod-hours\t÷ bound\tscale events\t", title)
 	if priced {
@@ -56,7 +59,7 @@ func (r Report) outcomes(t *tabwriter.Writer, title string, outcomes []Outcome) 
 		}
 		fmt.Fprintln(t)
 	}
-	t.Flush()
+	return t.Flush()
 }
 
 // known prints an error that may not have been measured.

@@ -27,6 +27,8 @@ var trends = [...]struct{ level, slope, damp time.Duration }{
 
 const trendCount = len(trends)
 
+const shiftTimes = 10 // usual distances between levels that make a shift
+
 // followed says which rates, from and to, and how many trends are run beside
 // each curve: those that an expert uses.
 var followed = [curveCount]struct{ from, to, trends int }{
@@ -42,10 +44,12 @@ var followed = [curveCount]struct{ from, to, trends int }{
 
 // bank runs the levels and trends beside the curves, one step at a time.
 type bank struct {
-	rate  [rateCount]float64
-	trend [trendCount]struct{ level, gain, damp float64 }
-	reach [reachCount][]float64 // how far effects carry, by steps ahead
-	state state
+	rate     [rateCount]float64
+	trend    [trendCount]struct{ level, gain, damp float64 }
+	reach    [reachCount][]float64 // how far effects carry, by steps ahead
+	settled  int                   // observations before a shift can be told
+	patience float64               // rate at which the usual distance follows
+	state    state
 }
 
 // The effects in bank.reach after those of the trends.
@@ -59,7 +63,8 @@ const (
 type state struct {
 	level       [curveCount][rateCount]float64
 	base, slope [curveCount][trendCount]float64
-	seen        bool
+	apart       [curveCount]float64 // usual distance of the quick level from the slow one
+	age         int                 // observations seen
 }
 
 // keep is the share left after one step of what halves in halfLife.
@@ -87,6 +92,7 @@ func (b *bank) reset(step time.Duration, furthest int) {
 	for h, left := 0, 1.0; h <= furthest; h, left = h+1, left*fade {
 		b.reach[fadeReach][h] = left
 	}
+	b.settled, b.patience = max(12, int(3*time.Hour/step)), 1-keep(step, 12*time.Hour)
 	b.state = state{}
 }
 
@@ -105,7 +111,8 @@ func damped(s []float64, d float64, furthest int) []float64 {
 // see advances the levels beside the given curves by an observation.
 func (b *bank) see(z float64, c *curves, t int, beside []int) {
 	s := &b.state
-	if !s.seen {
+	s.age++
+	if s.age == 1 {
 		b.begin(z, c, t, beside)
 		return
 	}
@@ -119,6 +126,9 @@ func (b *bank) see(z float64, c *curves, t int, beside []int) {
 		for i := f.from; i < f.to; i++ {
 			level[i] += b.rate[i] * (x - level[i])
 		}
+		if f.from == min9 {
+			b.shift(k)
+		}
 		for i := range f.trends {
 			p := &b.trend[i]
 			ahead := base[i] + p.damp*slope[i]
@@ -127,6 +137,22 @@ func (b *bank) see(z float64, c *curves, t int, beside []int) {
 			slope[i] = p.damp*slope[i] + p.gain*miss
 		}
 	}
+}
+
+// shift lets the slow levels beside curve k take over the quick one when the
+// two are further apart than noise ever brings them: the level has shifted, and
+// hours of half-life would lag behind it for as long.
+func (b *bank) shift(k int) {
+	s := &b.state
+	level := &s.level[k]
+	apart := abs(level[min9] - level[hours2])
+	if s.age > b.settled && apart > shiftTimes*s.apart[k] && s.apart[k] > 0 {
+		for i := min30; i < rateCount; i++ {
+			level[i] = level[min9]
+		}
+		apart = 0
+	}
+	s.apart[k] += max(b.patience, 1/float64(s.age)) * (min(apart, shiftTimes*s.apart[k]+apart/float64(s.age)) - s.apart[k])
 }
 
 // begin sets every level to the first observation.
@@ -140,5 +166,4 @@ func (b *bank) begin(z float64, c *curves, t int, beside []int) {
 			b.state.base[k][i] = x
 		}
 	}
-	b.state.seen = true
 }

@@ -10,60 +10,81 @@ import (
 	"github.com/kedastral/kedastral/forecaster/models/auto"
 )
 
-var monday = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
-
-// noise is a deterministic stand-in for chance in (-1, 1).
-func noise(i int) float64 {
-	x := uint64(i)*0x9E3779B97F4A7C15 + 0x1234567
-	x ^= x >> 31
-	x *= 0xBF58476D1CE4E5B9
-	x ^= x >> 27
-	x *= 0x94D049BB133111EB
-	x ^= x >> 31
-	return float64(x>>11)/(1<<52) - 1
+// minutes is a daily wave with noise, n minutes from a Monday's midnight.
+func minutes(n int) features.Frame {
+	return frame(n, time.Minute, 30, func(i int) float64 {
+		return 1000 * (1.5 + math.Sin(2*math.Pi*float64(i)/1440)) * (1 + 0.1*noise(i))
+	})
 }
 
-// traffic is a daily wave with noise, n steps from a Monday's midnight.
-func traffic(n int, step time.Duration) features.Frame {
-	day := float64(24 * time.Hour / step)
-	v := make([]float64, n)
-	for i := range v {
-		v[i] = 1000 * (1.5 + math.Sin(2*math.Pi*float64(i)/day)) * (1 + 0.1*noise(i))
+func trained(tb testing.TB, f features.Frame) *auto.Model {
+	tb.Helper()
+	m := auto.New(models.Options{Levels: levels})
+	if err := m.Train(tb.Context(), f); err != nil {
+		tb.Fatal(err)
 	}
-	return features.Frame{Start: monday, Step: step, Observed: v, Horizon: 30}
+	return m
 }
 
-var levels = []float64{0.5, 0.75, 0.9, 0.95, 0.99}
-
-// BenchmarkTrain10080 is a full refit over a week of minutes, and a forecast.
+// BenchmarkTrain10080 is a full fit over a week of minutes, and a forecast.
 func BenchmarkTrain10080(b *testing.B) {
-	frame := traffic(10080, time.Minute)
-	m := auto.New(models.Options{Levels: levels})
+	f := minutes(10080)
+	m := trained(b, f)
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := m.Train(b.Context(), frame); err != nil {
+		if err := m.Train(b.Context(), f); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := m.Predict(b.Context(), frame); err != nil {
+		if _, err := m.Predict(b.Context(), f); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// BenchmarkPredict10080 is a forecast between refits, five minutes on.
+// later is a frame five minutes on, of the same length.
+func later(f features.Frame) features.Frame {
+	next := minutes(len(f.Observed) + 5)
+	next.Observed, next.Start = next.Observed[5:], f.Start.Add(5*time.Minute)
+	return next
+}
+
+// BenchmarkPredict10080 is a forecast between fits, five minutes on.
 func BenchmarkPredict10080(b *testing.B) {
-	frame := traffic(10085, time.Minute)
-	later := frame
-	frame.Observed = frame.Observed[:10080]
-	later.Observed, later.Start = later.Observed[5:], later.Start.Add(5*time.Minute)
-	m := auto.New(models.Options{Levels: levels})
-	if err := m.Train(b.Context(), frame); err != nil {
-		b.Fatal(err)
-	}
+	f := minutes(10080)
+	m := trained(b, f)
+	f = later(f)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := m.Predict(b.Context(), later); err != nil {
+		if _, err := m.Predict(b.Context(), f); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// A fit may allocate a megabyte, a forecast 64 KiB: fleets refit all the time.
+func TestAllocations(t *testing.T) {
+	f := minutes(10080)
+	m := trained(t, f)
+	for name, limit := range map[string]struct {
+		bytes int64
+		run   func() error
+	}{
+		"Train":   {1 << 20, func() error { return m.Train(t.Context(), f) }},
+		"Predict": {64 << 10, func() error { _, err := m.Predict(t.Context(), later(f)); return err }},
+	} {
+		if name == "Predict" {
+			f = later(f)
+			limit.run = func() error { _, err := m.Predict(t.Context(), f); return err }
+		}
+		got := testing.Benchmark(func(b *testing.B) {
+			for b.Loop() {
+				if err := limit.run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}).AllocedBytesPerOp()
+		if got > limit.bytes {
+			t.Errorf("%s allocates %d bytes; want at most %d", name, got, limit.bytes)
 		}
 	}
 }

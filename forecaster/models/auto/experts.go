@@ -18,9 +18,15 @@ type expert struct{ curve, follow, rate int }
 
 // flatExperts need no season. The last value comes first.
 var flatExperts = []expert{
-	{flat, ses, last}, {flat, ses, min9}, {flat, ses, min30}, {flat, ses, hours2},
-	{flat, mean, 0}, {flat, median, 0}, {flat, slope, 0},
-	{flat, holt, 0}, {flat, holt, 1},
+	{flat, ses, last},
+	{flat, ses, min9},
+	{flat, ses, min30},
+	{flat, ses, hours2},
+	{flat, mean, 0},
+	{flat, median, 0},
+	{flat, slope, 0},
+	{flat, holt, 0},
+	{flat, holt, 1},
 }
 
 // worth is what experts lose on short histories in general, the last value
@@ -32,18 +38,42 @@ var cycleExperts = []expert{{cycle, ses, min9}, {cycle, ses, min30}, {cycle, ses
 
 // dailyExperts join once there is a season.
 var dailyExperts = []expert{
-	{daily, ses, last}, {daily, ses, min9}, {daily, ses, min30}, {daily, ses, hours2}, {daily, ses, hours8},
-	{daily, holt, 0}, {daily, holt, 1}, {daily, holt, 2},
-	{profile, raw, 0}, {profile, ses, min30}, {profile, ses, hours2}, {fresh, raw, 0}, {slow, raw, 0},
-	{dayAgo, raw, 0}, {dayAgo, ses, last}, {dayAgo, ses, min30}, {dayAgo, fading, min30},
-	{median5, raw, 0}, {median5, fading, min30}, {median5, ses, hours2},
+	{daily, ses, last},
+	{daily, ses, min9},
+	{daily, ses, min30},
+	{daily, ses, hours2},
+	{daily, ses, hours8},
+	{daily, holt, 0},
+	{daily, holt, 1},
+	{daily, holt, 2},
+	{profile, raw, 0},
+	{profile, ses, min30},
+	{profile, ses, hours2},
+	{fresh, raw, 0},
+	{slow, raw, 0},
+	{dayAgo, raw, 0},
+	{dayAgo, ses, last},
+	{dayAgo, ses, min30},
+	{dayAgo, fading, min30},
+	{median5, raw, 0},
+	{median5, fading, min30},
+	{median5, ses, hours2},
 }
 
 // weeklyExperts join once there is a week and something to compare it with.
 var weeklyExperts = []expert{
-	{weekly, ses, last}, {weekly, ses, min9}, {weekly, ses, min30}, {weekly, ses, hours2}, {weekly, ses, hours8},
-	{weekly, holt, 0}, {weekly, holt, 1}, {weekly, holt, 2},
-	{weekAgo, raw, 0}, {weekAgo, ses, last}, {weekAgo, ses, min30}, {weekAgo, ses, hours2},
+	{weekly, ses, last},
+	{weekly, ses, min9},
+	{weekly, ses, min30},
+	{weekly, ses, hours2},
+	{weekly, ses, hours8},
+	{weekly, holt, 0},
+	{weekly, holt, 1},
+	{weekly, holt, 2},
+	{weekAgo, raw, 0},
+	{weekAgo, ses, last},
+	{weekAgo, ses, min30},
+	{weekAgo, ses, hours2},
 }
 
 // choose sets the experts of a fit, the curves they follow and those that the
