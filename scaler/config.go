@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/scaler/client"
+	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
 	"github.com/kedastral/kedastral/shared/tlsconfig"
@@ -40,6 +41,8 @@ type config struct {
 	ForecasterServerName string `env:"FORECASTER_SERVER_NAME" doc:"Name the forecasters' certificates must bear, where it is not the host asked."`
 	ForecasterTokenFile  string `env:"FORECASTER_TOKEN_FILE" doc:"File of a bearer token for the forecasters, read again as it is rotated."`
 
+	ClockSpeed float64 `env:"CLOCK_SPEED, default=1" doc:"How much faster than real time this process lives, beside a forecaster that replays a recording at RECORDED_SPEED. For demonstrations."`
+
 	LogFormat string `env:"LOG_FORMAT, default=text" doc:"text or json."`
 	LogLevel  string `env:"LOG_LEVEL, default=info" doc:"debug, info, warn or error."`
 }
@@ -47,7 +50,7 @@ type config struct {
 // prefixes are ours: a variable that begins so and is not known is a fault.
 // Others with a known name's first letters are common in a cluster.
 func prefixes() []string {
-	return []string{"FORECASTER_", "LEAD_", "STALE_", "FALLBACK_", "CACHE_", "REFRESH_", "FETCH_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT"}
+	return []string{"FORECASTER_", "LEAD_", "STALE_", "FALLBACK_", "CACHE_", "REFRESH_", "FETCH_", "CLOCK_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT"}
 }
 
 // load reads the configuration and reports everything wrong with it at once.
@@ -66,6 +69,7 @@ func (c *config) Validate() error {
 		env.AtLeast("REFRESH_INTERVAL", c.RefreshInterval, time.Second),
 		env.Positive("FETCH_TIMEOUT", c.FetchTimeout),
 		env.Between("MAX_IN_FLIGHT", c.MaxInFlight, 1, 1_000_000),
+		env.Between("CLOCK_SPEED", c.ClockSpeed, 1, 86_400),
 		env.OneOf("LOG_FORMAT", c.LogFormat, "text", "json"),
 		env.OneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
 		together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),
@@ -127,6 +131,14 @@ func (c *config) forecasterTLS() tlsconfig.Files {
 
 func (c *config) serverTLS() tlsconfig.Files {
 	return tlsconfig.Files{Cert: c.TLSCertFile, Key: c.TLSKeyFile, CA: c.TLSClientCAFile}
+}
+
+// clock is the time that forecasts age by.
+func (c *config) clock() (clock.Clock, error) {
+	if c.ClockSpeed == 1 {
+		return clock.Real(), nil
+	}
+	return clock.Faster(time.Now(), c.ClockSpeed)
 }
 
 // fallback is FALLBACK_REPLICAS, 0 when unset.

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ import (
 	"github.com/kedastral/kedastral/scaler/cache"
 	"github.com/kedastral/kedastral/scaler/client"
 	"github.com/kedastral/kedastral/scaler/keda"
+	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/lifecycle"
 	"github.com/kedastral/kedastral/shared/telemetry"
@@ -36,9 +38,33 @@ const (
 
 func main() {
 	os.Exit(lifecycle.Main(os.Stderr, func(ctx context.Context) error {
-		return run(ctx, env.FromOS(), os.Stdout)
+		return dispatch(ctx, os.Args[1:], env.FromOS(), os.Stdout)
 	}))
 }
+
+// dispatch does what the first word asks. Without a word it is serve.
+func dispatch(ctx context.Context, args []string, vars env.Vars, stdout io.Writer) error {
+	switch word := strings.Join(args, " "); word {
+	case "", "serve":
+		return run(ctx, vars, stdout)
+	case "help", "-h", "-help", "--help":
+		fmt.Fprint(stdout, "scaler serve     answer KEDA from forecasts (the default)\nscaler help      this text\nscaler version   which build this is\n\nVariables of serve:\n\n")
+		return env.WriteHelp(stdout, "", config{})
+	case "version", "-version", "--version":
+		_, err := fmt.Fprintln(stdout, "scaler", telemetry.Version())
+		return err
+	default:
+		return usage(word)
+	}
+}
+
+// usage is the fault of a process that was started wrongly.
+type usage string
+
+func (u usage) Error() string { return "scaler " + string(u) + ": must be one of serve, help, version" }
+
+// ExitCode is 2, as for a wrong configuration.
+func (usage) ExitCode() int { return 2 }
 
 // run is the whole process: it returns when ctx ends and everything has.
 func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
@@ -52,14 +78,18 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	}
 	reg := telemetry.NewRegistry()
 	pulse := telemetry.NewHeartbeat("refreshing forecasts", lifeSigns, time.Now)
-	forecasts, err := newForecasts(cfg, reg, log, pulse)
+	now, err := cfg.clock()
+	if err != nil {
+		return err
+	}
+	forecasts, err := newForecasts(cfg, now, reg, log, pulse)
 	if err != nil {
 		return err
 	}
 	service, err := keda.New(forecasts, reg, keda.Options{
 		Namespace: cfg.Namespace, LeadTime: cfg.LeadTime, StaleAfter: cfg.StaleAfter,
 		FallbackReplicas: cfg.fallback(), Size: 2 * cfg.CacheSize,
-		PushInterval: time.Second, Budget: budget, Now: time.Now, Log: log,
+		PushInterval: time.Second, Budget: budget, Now: now.Now, Log: log,
 	})
 	if err != nil {
 		return fmt.Errorf("making the gRPC service: %w", err)
@@ -86,7 +116,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 }
 
 // newForecasts is the cache over the client.
-func newForecasts(cfg config, reg prometheus.Registerer, log *slog.Logger, pulse *telemetry.Heartbeat) (*cache.Cache, error) {
+func newForecasts(cfg config, now clock.Clock, reg prometheus.Registerer, log *slog.Logger, pulse *telemetry.Heartbeat) (*cache.Cache, error) {
 	urls, err := cfg.forecasters()
 	if err != nil {
 		return nil, err
@@ -99,13 +129,14 @@ func newForecasts(cfg config, reg prometheus.Registerer, log *slog.Logger, pulse
 	}
 	source, err := client.New(client.NewMetrics(reg), client.Options{
 		URLs: urls, Timeout: cfg.FetchTimeout, Size: cfg.CacheSize,
-		TLS: secure, TokenFile: cfg.ForecasterTokenFile, Log: log,
+		TLS: secure, TokenFile: cfg.ForecasterTokenFile, Now: now.Now, Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making the forecaster's client: %w", err)
 	}
+	interval := time.Duration(float64(cfg.RefreshInterval) / cfg.ClockSpeed)
 	return cache.New(source, cache.NewMetrics(reg), cache.Options{
-		Size: cfg.CacheSize, Interval: cfg.RefreshInterval, Retry: min(cfg.RefreshInterval, 5*time.Second),
+		Size: cfg.CacheSize, Interval: interval, Retry: min(interval, 5*time.Second),
 		Wait: patience, Idle: 10 * time.Minute, Concurrency: 16, Log: log, Beat: pulse.Beat,
 	})
 }

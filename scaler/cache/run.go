@@ -11,8 +11,9 @@ import (
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
-// tick is how often the tables are looked through for workloads that are due.
-const tick = time.Second
+// mostTick bounds how far apart the looks through the tables for workloads
+// that are due may be; an interval has at least four.
+const mostTick = time.Second
 
 // Run fetches what is asked for and refreshes what is held until the context
 // ends, then returns nil when the last fetch has.
@@ -22,7 +23,7 @@ func (c *Cache) Run(ctx context.Context) error {
 	for range c.Concurrency {
 		workers.Go(func() { c.work(ctx) })
 	}
-	ticker := time.NewTicker(tick)
+	ticker := time.NewTicker(min(mostTick, max(c.Interval/4, time.Millisecond)))
 	defer ticker.Stop()
 	for {
 		select {

@@ -38,7 +38,7 @@ func (c *Client) ask(ctx context.Context, e *endpoint, workload string) (forecas
 	if seen {
 		req.Header.Set("If-None-Match", before.etag)
 	}
-	sent := time.Now()
+	sent := c.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return forecast.Snapshot{}, &unreachable{err: private(err)}

@@ -31,11 +31,12 @@ import (
 
 // Options say whom to ask and how. TLS and TokenFile may be left out.
 type Options struct {
-	URLs      []*url.URL    // forecasters, in order of preference
-	Timeout   time.Duration // for one question to one forecaster
-	Size      int           // snapshots remembered, to be asked for only if they changed
-	TLS       *tls.Config   // for https URLs
-	TokenFile string        // holds a bearer token, read again as it is rotated
+	URLs      []*url.URL       // forecasters, in order of preference
+	Timeout   time.Duration    // for one question to one forecaster
+	Size      int              // snapshots remembered, to be asked for only if they changed
+	TLS       *tls.Config      // for https URLs
+	TokenFile string           // holds a bearer token, read again as it is rotated
+	Now       func() time.Time // what forecasts age by; nil is the machine's clock
 	Log       *slog.Logger
 }
 
@@ -66,6 +67,9 @@ func New(m *Metrics, o Options) (*Client, error) {
 	remembered, err := lru.New[string, known](o.Size)
 	if err != nil {
 		return nil, fmt.Errorf("making the table of known snapshots: %w", err)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	c := &Client{Options: o, http: newHTTP(o.TLS), known: remembered, metrics: m}
 	if o.TokenFile != "" {

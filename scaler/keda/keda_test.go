@@ -10,10 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	pb "github.com/kedacore/keda/v2/pkg/scalers/externalscaler"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -154,99 +152,7 @@ func TestGetMetricSpecIsConstant(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
-	b := set(t, nil)
-	b.book.write(plan("shop/web", origin, 3))
-	b.book.write(plan("bank/vault", origin, 9))
-	for _, tt := range []struct {
-		name string
-		ref  *pb.ScaledObjectRef
-		code codes.Code
-		says string
-	}{
-		{"no reference", nil, codes.InvalidArgument, "scaledObjectRef"},
-		{"empty reference", &pb.ScaledObjectRef{}, codes.PermissionDenied, "another namespace"},
-		{"no name", ref(""), codes.InvalidArgument, "malformed"},
-		{"no name, a workload", ref("", "workload", "web"), codes.InvalidArgument, "malformed"},
-		{"hostile name", ref("web\n\x1b[31m"), codes.InvalidArgument, "malformed"},
-		{"foreign ScaledObject", &pb.ScaledObjectRef{Namespace: "bank", Name: "vault"}, codes.PermissionDenied, "another namespace"},
-		{"foreign workload", ref("web", "workload", "bank/vault"), codes.PermissionDenied, "another namespace"},
-		{"foreign by prefix", ref("web", "workload", "shopping/web"), codes.PermissionDenied, "another namespace"},
-		{"path", ref("web", "workload", "shop/../bank/vault"), codes.InvalidArgument, "workload must be"},
-		{"unknown", ref("nobody"), codes.NotFound, "WORKLOADS"},
-		{"case", ref("web", "leadtime", "5m"), codes.InvalidArgument, "write leadTime"},
-		{"separator", ref("web", "lead_time", "5m"), codes.InvalidArgument, "write leadTime"},
-		{"both", ref("web", "FALLBACK-REPLICAS", "5"), codes.InvalidArgument, "write fallbackReplicas"},
-		{"case and FromEnv", ref("web", "leadtimeFromEnv", "5m"), codes.InvalidArgument, "write leadTime"},
-		{"capital", ref("web", "Workload", "x"), codes.InvalidArgument, "write workload"},
-		{"activation", ref("web", "activation_replicas", "5"), codes.InvalidArgument, "write activationReplicas"},
-		{"no duration", ref("web", "leadTime", "soon"), codes.InvalidArgument, "leadTime must be a duration"},
-		{"no unit", ref("web", "leadTime", "5"), codes.InvalidArgument, "leadTime must be a duration"},
-		{"negative", ref("web", "leadTime", "-5m"), codes.InvalidArgument, "not negative"},
-		{"zero fallback", ref("web", "fallbackReplicas", "0"), codes.InvalidArgument, "at least 1"},
-		{"fraction", ref("web", "fallbackReplicas", "1.5"), codes.InvalidArgument, "whole number"},
-		{"huge", ref("web", "fallbackReplicas", "99999999999"), codes.InvalidArgument, "whole number"},
-		{"negative activation", ref("web", "activationReplicas", "-1"), codes.InvalidArgument, "activationReplicas"},
-		{"all at once", ref("web", "leadTime", "x", "fallbackReplicas", "y"), codes.InvalidArgument, "fallbackReplicas must"},
-		{"twice", ref("web", "leadTime", "1m", "leadTimeFromEnv", "2m"), codes.InvalidArgument, "set twice"},
-		{"long", ref("web", "workload", strings.Repeat("a", 5000)), codes.InvalidArgument, "longer than"},
-		{"many", ref("web", many(10_000)...), codes.InvalidArgument, "more than 64 keys"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			_, err := b.ask(t, tt.ref)
-			st := status.Convert(err)
-			if st.Code() != tt.code || !strings.Contains(st.Message(), tt.says) {
-				t.Errorf("GetMetrics() = %v %q; want %v %q", st.Code(), st.Message(), tt.code, tt.says)
-			}
-			if len(st.Message()) > 300 {
-				t.Errorf("a message of %d bytes; want a short one", len(st.Message()))
-			}
-			_, err = b.IsActive(t.Context(), tt.ref)
-			if got := status.Convert(err); got.Code() != tt.code {
-				t.Errorf("IsActive() = %v; want the same as GetMetrics, %v", got.Code(), tt.code)
-			}
-		})
-	}
-	if _, err := b.GetMetrics(t.Context(), nil); status.Code(err) != codes.InvalidArgument {
-		t.Errorf("GetMetrics(nil) = %v; want InvalidArgument", err)
-	}
-}
-
 // many are n keys and values that are nobody's.
-func many(n int) (pairs []string) {
-	for i := range n {
-		pairs = append(pairs, fmt.Sprintf("k%d", i), "v")
-	}
-	return pairs
-}
-
-func TestKeysOfKEDAAreTolerated(t *testing.T) {
-	b := set(t, nil)
-	b.book.write(plan("shop/web", origin, 3))
-	r := ref("web", "enableTLS", "true", "unsafeSsl", "false", "caCert", "PEM", "tlsClientCert", "PEM",
-		"tlsClientKey", "PEM", "metricName", "x", "comment", "leads the time", "lead", "not ours")
-	if got, err := b.ask(t, r); err != nil || got != 3 {
-		t.Errorf("GetMetrics(KEDA's own keys) = %d, %v; want 3", got, err)
-	}
-}
-
-func TestNothingOfARequestIsRepeated(t *testing.T) {
-	b := set(t, nil)
-	const secret = "hunter2-secret"
-	for _, r := range []*pb.ScaledObjectRef{
-		ref("web", "leadTime", secret), ref("web", "fallbackReplicas", secret), ref("web", "workload", secret+"!"),
-		ref("web", "passwordFromEnv", secret), ref(secret + "\n"),
-		{Namespace: secret, Name: secret},
-	} {
-		if _, err := b.ask(t, r); err == nil || strings.Contains(err.Error(), secret) {
-			t.Errorf("GetMetrics(%v) = %v; want an error without what was sent", r, err)
-		}
-	}
-	if strings.Contains(b.log.String(), secret) {
-		t.Errorf("what was sent is in the log:\n%s", b.log)
-	}
-}
-
 // TestStates is one workload's life while its forecaster is gone: the count may
 // rise, never fall, until it is an error; and once the forecaster is back the
 // plan is followed again.
@@ -344,97 +250,7 @@ func TestStatesAreLoggedOnce(t *testing.T) {
 	}
 }
 
-func TestRefusalsAreLoggedNowAndThen(t *testing.T) {
-	b := set(t, nil)
-	for range 1000 {
-		_, _ = b.ask(t, &pb.ScaledObjectRef{Namespace: "bank", Name: "vault"})
-	}
-	if n := strings.Count(b.log.String(), "request refused"); n != 1 {
-		t.Errorf("%d lines for 1000 refused requests at once; want 1", n)
-	}
-	b.now = b.now.Add(time.Minute)
-	_, _ = b.ask(t, &pb.ScaledObjectRef{Namespace: "bank", Name: "vault"})
-	if n := strings.Count(b.log.String(), "request refused"); n != 2 {
-		t.Errorf("%d lines a minute later; want 2", n)
-	}
-}
-
-func TestMetricsTellOfWorkloadsInUse(t *testing.T) {
-	b := set(t, nil)
-	b.book.write(plan("shop/web", origin, 10, 12, 15, 20, 18, 16))
-	_, _ = b.ask(t, ref("web"))
-	_, _ = b.ask(t, ref("web", "leadTime", "1m")) // a second trigger of the same workload
-	_, _ = b.ask(t, ref("nobody"))
-	const want = `
-		# HELP kedastral_scaler_forecast_generated_timestamp_seconds Unix time from which the workload's forecast in use counts.
-		# TYPE kedastral_scaler_forecast_generated_timestamp_seconds gauge
-		kedastral_scaler_forecast_generated_timestamp_seconds{workload="shop/web"} 1.7747424e+09
-		# HELP kedastral_scaler_refusals_total Calls not answered from a forecast, by reason; a fallback counts too.
-		# TYPE kedastral_scaler_refusals_total counter
-		kedastral_scaler_refusals_total{reason="not_found"} 1
-		# HELP kedastral_scaler_replicas Replicas last told to KEDA for the workload; the most, if several triggers ask for it.
-		# TYPE kedastral_scaler_replicas gauge
-		kedastral_scaler_replicas{workload="shop/web"} 20
-		# HELP kedastral_scaler_workload_state 1 for the state the workload's forecast is in now, 0 for the others.
-		# TYPE kedastral_scaler_workload_state gauge
-		kedastral_scaler_workload_state{state="fresh",workload="shop/web"} 0
-		kedastral_scaler_workload_state{state="held",workload="shop/web"} 1
-		kedastral_scaler_workload_state{state="stale",workload="shop/web"} 0
-	`
-	b.now = origin.Add(3 * time.Minute)
-	if err := testutil.GatherAndCompare(b.reg, strings.NewReader(want), "kedastral_scaler_forecast_generated_timestamp_seconds",
-		"kedastral_scaler_refusals_total", "kedastral_scaler_replicas", "kedastral_scaler_workload_state"); err != nil {
-		t.Error(err)
-	}
-	if problems, err := testutil.GatherAndLint(b.reg); err != nil || len(problems) > 0 {
-		t.Errorf("lint: %v, %v", problems, err)
-	}
-	b.now = origin.Add(time.Hour) // nobody asks any more
-	if n, err := testutil.GatherAndCount(b.reg, "kedastral_scaler_workload_state"); err != nil || n != 0 {
-		t.Errorf("%d series of a workload that is gone, %v; want 0", n, err)
-	}
-}
-
 // TestSeriesAreBounded asks for many more names than are remembered.
-func TestSeriesAreBounded(t *testing.T) {
-	b := set(t, nil)
-	before, _ := testutil.GatherAndCount(b.reg)
-	for i := range 5000 {
-		_, _ = b.ask(t, ref(fmt.Sprintf("bogus-%d", i)))
-	}
-	if after, err := testutil.GatherAndCount(b.reg); err != nil || after > before+1 {
-		t.Errorf("%d series after 5000 unknown names, %d before, %v; want one more, of the reason", after, before, err)
-	}
-	if n := len(b.Status()); n > 100 {
-		t.Errorf("%d triggers remembered; want at most 100", n)
-	}
-}
-
-func TestStatus(t *testing.T) {
-	b := set(t, nil)
-	b.book.write(plan("shop/web", origin, 10, 12, 15, 20, 18, 16))
-	_, _ = b.ask(t, ref("web", "leadTime", "2m"))
-	_, _ = b.ask(t, ref("api", "fallbackReplicas", "4"))
-	_, _ = b.ask(t, ref("nobody"))
-	b.now = origin.Add(90 * time.Second)
-	twenty, four := 20, 4 // [1m30s, 3m30s) reaches the fourth minute
-	want := []keda.Status{
-		{ScaledObject: "api", Workload: "shop/api", State: "stale", Reason: "not_found", Replicas: &four, LastTold: 4, Lead: "5m0s", Fallback: 4},
-		{ScaledObject: "nobody", Workload: "shop/nobody", State: "stale", Reason: "not_found", Lead: "5m0s"},
-		{
-			ScaledObject: "web", Workload: "shop/web", State: "fresh", Replicas: &twenty, LastTold: 12, Lead: "2m0s",
-			GeneratedAt: origin, AgeSeconds: 90, Mode: "predictive",
-		},
-	}
-	if diff := cmp.Diff(want, b.Status()); diff != "" {
-		t.Errorf("Status() (-want +got):\n%s", diff)
-	}
-	b.now = origin.Add(time.Hour)
-	if got := b.Status(); len(got) != 0 {
-		t.Errorf("Status() an hour later = %v; want nothing", got)
-	}
-}
-
 func TestNewReportsEverythingWrong(t *testing.T) {
 	_, err := keda.New(&book{}, prometheus.NewRegistry(), keda.Options{LeadTime: -1, FallbackReplicas: -1})
 	for _, name := range []string{"namespace", "lead time", "stale after", "fallback replicas", "size", "push interval", "budget", "clock"} {

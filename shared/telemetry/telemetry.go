@@ -58,6 +58,12 @@ func NewRegistry() *prometheus.Registry {
 // build in a container has no repository to read it from. Nothing else writes it.
 var linked string
 
+// Version names the build in a line, for people.
+func Version() string {
+	version, revision := build()
+	return fmt.Sprintf("%s (%s, %s)", version, revision, runtime.Version())
+}
+
 // build is the version and the revision this binary was built from.
 func build() (version, revision string) {
 	version, revision = "unknown", "unknown"
