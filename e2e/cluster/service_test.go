@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -175,6 +176,24 @@ func (h *home) metric(t *testing.T, url, name string) float64 {
 		t.Fatal(err)
 	}
 	return sum
+}
+
+// body is what a Deployment answers over HTTP, where it can be asked from here.
+func (h *home) body(t *testing.T, s *service, path string) string {
+	t.Helper()
+	if len(s.pods) == 0 {
+		return "not asked: its pods are out of reach"
+	}
+	response, err := http.Get(s.url(s.pods[0]) + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // rolledOut waits for the Deployment of a cluster.
