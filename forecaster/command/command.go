@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/engine"
+	"github.com/kedastral/kedastral/forecaster/models"
 	"github.com/kedastral/kedastral/forecaster/series"
 	"github.com/kedastral/kedastral/shared/env"
 )
@@ -85,6 +86,13 @@ func (l *levels) Set(text string) error {
 		*l = append(*l, v)
 	}
 	return nil
+}
+
+// modelFlags are the options that only some models have.
+func modelFlags(f *flag.FlagSet, o *models.Options) {
+	f.StringVar(&o.Order, "order", "", "order of arima, p,d,q, or sarima, p,d,q,P,D,Q; by default chosen from the data")
+	f.StringVar(&o.Service.URL, "byom-url", "", "address of the service that forecasts for byom")
+	f.DurationVar(&o.Service.Timeout, "byom-timeout", 5*time.Second, "time for one question to it")
 }
 
 // column names a quantile's column: q50, q97.5.

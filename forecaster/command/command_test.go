@@ -56,6 +56,9 @@ func commands() (command.Command, *bytes.Buffer) {
 func TestForecastPrintsARowAStep(t *testing.T) {
 	path := recorded(t, 6)
 	for _, model := range catalog.Names() {
+		if model == "byom" {
+			continue // it needs a service: see its own room
+		}
 		c, out := commands()
 		if err := c.Forecast(t.Context(), []string{"-history", path, "-step", "300s", "-horizon", "3600s", "-quantiles", "0.5,0.9,0.975", "-model", model}); err != nil {
 			t.Errorf("%s: %v", model, err)

@@ -20,6 +20,7 @@ import (
 // backtestFlags are what a backtest is asked; a zero value was not set.
 type backtestFlags struct {
 	history, workload, model             string
+	options                              models.Options
 	step, horizon, refresh, train        duration
 	last, window                         duration
 	startup, lead, settle                duration
@@ -44,6 +45,7 @@ func (c Command) backtestFlags(args []string) (o backtestFlags, help bool, err e
 	f.StringVar(&o.history, "history", "", "recorded metric: timestamp,value with Unix seconds or RFC 3339")
 	f.StringVar(&o.workload, "workload", "", "configured workload to replay instead, NAMESPACE/NAME; its settings are its own")
 	f.StringVar(&o.model, "model", "auto", "model that forecasts")
+	modelFlags(f, &o.options)
 	f.Var(&o.step, "step", "step of history and forecast; told from the history by default")
 	f.Var(&o.horizon, "horizon", "how far to forecast; by default as far as the lead time asks")
 	f.Var(&o.refresh, "refresh", "how often to forecast; by default every step, as the forecaster does")
@@ -64,7 +66,7 @@ func (c Command) backtestFlags(args []string) (o backtestFlags, help bool, err e
 	f.Var(&o.lead, "lead", "the scaler's lead time; by default -startup and 90 s")
 	f.Var(&o.settle, "settle", "how long after a step its value is known")
 	f.Float64Var(&o.price, "price", 0, "price of a pod-hour")
-	f.Float64Var(&o.limit, "max-slo-minutes", -1, "under-provisioned minutes a day that are still fine; more fail the command")
+	f.Float64Var(&o.limit, "max-slo-minutes", -1, "under-provisioned minutes a day that are still fine; more fail the command. By default nothing fails, and the recommendation allows a hundredth of the day")
 	f.Var(&o.zone, "timezone", "zone whose days and weeks the load follows")
 	f.StringVar(&o.forecasts, "forecasts", "", "file for every forecast made: origin,step and the quantiles")
 	f.StringVar(&o.html, "html", "", "file for the report as one page")
@@ -94,7 +96,7 @@ func configuredFlags(f *flag.FlagSet) []string {
 	var own []string
 	f.Visit(func(set *flag.Flag) {
 		switch set.Name {
-		case "model", "step", "horizon", "refresh", "train", "window", "quantiles", "quantile", "target-per-pod", "headroom",
+		case "model", "order", "byom-url", "byom-timeout", "step", "horizon", "refresh", "train", "window", "quantiles", "quantile", "target-per-pod", "headroom",
 			"nowcast-lift", "hpa-tolerance", "min-replicas", "max-replicas", "down-max-percent", "timezone":
 			own = append(own, set.Name)
 		}
@@ -108,7 +110,9 @@ func (o backtestFlags) recorded() (engine.Workload, series.DataFrame, error) {
 	if err != nil {
 		return engine.Workload{}, past, err
 	}
-	if _, err := catalog.New(o.model, models.Options{}); err != nil {
+	options := o.options
+	options.Levels = o.quantiles
+	if _, err := catalog.New(o.model, options); err != nil {
 		return engine.Workload{}, past, fmt.Errorf("%w: -model: %w", ErrUsage, err)
 	}
 	whole := func(d duration) time.Duration {
@@ -125,8 +129,8 @@ func (o backtestFlags) recorded() (engine.Workload, series.DataFrame, error) {
 	}
 	metric := strings.TrimSuffix(filepath.Base(o.history), filepath.Ext(o.history))
 	w := engine.Workload{
-		Name: "backtest/history", Metric: metric, Step: past.Step,
-		NewModel: func() (models.Model, error) { return catalog.New(o.model, models.Options{Levels: o.quantiles}) },
+		Name: backtest.Recorded, Metric: metric, Step: past.Step,
+		NewModel: func() (models.Model, error) { return catalog.New(o.model, options) },
 		Interval: whole(o.refresh),
 		Window:   whole(o.window),
 		Horizon:  whole(o.horizon),

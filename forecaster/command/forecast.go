@@ -20,6 +20,8 @@ func (c Command) Forecast(ctx context.Context, args []string) error {
 	f.SetOutput(c.Stderr)
 	path := f.String("history", "", "recorded metric: timestamp,value with Unix seconds or RFC 3339")
 	name := f.String("model", "auto", "model that forecasts")
+	options := models.Options{}
+	modelFlags(f, &options)
 	step, horizon, asked, place := duration(0), duration(time.Hour), levels{0.5, 0.9, 0.95}, zone{time.UTC}
 	f.Var(&step, "step", "step of history and forecast; told from the history by default")
 	f.Var(&horizon, "horizon", "how far to forecast")
@@ -39,7 +41,8 @@ func (c Command) Forecast(ctx context.Context, args []string) error {
 	if steps < 1 || time.Duration(horizon)%past.Step != 0 {
 		return fmt.Errorf("%w: -horizon %v: must be a multiple of the step %v", ErrUsage, time.Duration(horizon), past.Step)
 	}
-	model, err := catalog.New(*name, models.Options{Levels: asked})
+	options.Levels = asked
+	model, err := catalog.New(*name, options)
 	if err != nil {
 		return fmt.Errorf("%w: -model: %w", ErrUsage, err)
 	}

@@ -39,6 +39,13 @@ type Scored interface {
 	Score() Score
 }
 
+// Substituted is a model that may let another one answer in its stead.
+type Substituted interface {
+	// Substitute is the name of the model that made the last forecast in this
+	// one's stead, and why; blank where it answered itself.
+	Substitute() (name string, cause error)
+}
+
 // The errors of models.
 var (
 	ErrUntrained = errors.New("model is not trained")

@@ -70,6 +70,15 @@ func (m *Model) Answered() (who string, cause error) {
 	return m.answered, m.cause
 }
 
+// Substitute is the fallback's name, and why it answered last; blank where the
+// service did.
+func (m *Model) Substitute() (string, error) {
+	if who, cause := m.Answered(); who == Fallback {
+		return m.fallback.Name(), cause
+	}
+	return "", nil
+}
+
 // Score is how the service fared on the past, or the fallback where the
 // service could not be asked.
 func (m *Model) Score() models.Score {
