@@ -156,7 +156,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	for range 4 { // that stay, and that come anew with every call
 		callers.Go(func() {
 			conn := dial()
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 			for ctx.Err() == nil {
 				ask(conn)
 				time.Sleep(time.Millisecond)
@@ -187,7 +187,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer raw.Close()
+	defer func() { _ = raw.Close() }()
 	if shown := raw.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw; string(shown) != last {
 		t.Error("the last certificate is not the one shown")
 	}
