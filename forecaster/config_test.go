@@ -80,6 +80,8 @@ func TestLoadTellsEveryFault(t *testing.T) {
 		{[]string{"DEFAULT_STEP", "1h"}, "MAX_DATA_AGE=15m: must be at least two intervals of shop/checkout, 2h"},
 		{[]string{"DEFAULT_MODEL", "prophet"}, "DEFAULT_MODEL=prophet: must be one of"},
 		{[]string{"DEFAULT_TIMEZONE", "Berlin"}, "DEFAULT_TIMEZONE=Berlin: must be an IANA"},
+		{[]string{"DEFAULT_HOLIDAYS", "XX"}, "DEFAULT_HOLIDAYS=XX: country"},
+		{[]string{"DEFAULT_EVENTS", "tomorrow x2"}, "DEFAULT_EVENTS=tomorrow x2: event"},
 		{[]string{"DEFAULT_AGGREGATE", "avg"}, "DEFAULT_AGGREGATE=avg: must be one of"},
 		{[]string{"CONCURRENCY", "0"}, "CONCURRENCY=0: must be between 1"},
 		{[]string{"LOG_LEVEL", "loud"}, "LOG_LEVEL=loud: must be one of"},

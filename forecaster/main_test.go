@@ -176,7 +176,7 @@ func TestRunReadsPrometheus(t *testing.T) {
 	for _, want := range []string{
 		`kedastral_forecaster_workloads{state="forecasting"} 1`,
 		`kedastral_forecaster_source_up{workload="shop/checkout"} 1`,
-		`kedastral_forecaster_skill{workload="shop/checkout"}`,
+		`kedastral_forecaster_skill{over="last_value",workload="shop/checkout"}`,
 		`kedastral_forecaster_predicted_value{level="0.9",workload="shop/checkout"}`,
 		`kedastral_forecaster_http_request_duration_seconds_count{code="200",route="/forecast/current"} 1`,
 	} {

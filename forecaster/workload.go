@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/adapters"
+	"github.com/kedastral/kedastral/forecaster/calendar"
 	"github.com/kedastral/kedastral/forecaster/capacity"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/features"
@@ -47,6 +48,8 @@ type workload struct {
 	Interval      time.Duration `env:"INTERVAL" doc:"Time between two forecasts. Unset: a step."`
 	TrainInterval time.Duration `env:"TRAIN_INTERVAL" doc:"Time between two fits of the model. Unset: five minutes, or as many whole steps as that needs."`
 	Timezone      string        `env:"TIMEZONE, default=UTC" doc:"IANA time zone that days, weeks and hours are told by."`
+	Holidays      string        `env:"HOLIDAYS" doc:"ISO 3166 code of the country whose public holidays the load knows."`
+	Events        string        `env:"EVENTS" doc:"What is known to come or to forget, separated by semicolons: 2026-11-27T08:00/2026-11-27T23:00 x2.5; 2026-10-03/2026-10-03 ignore."`
 }
 
 // Validate is asked by env.Load.
@@ -72,8 +75,21 @@ func (w *workload) Validate() error {
 	if err := (models.Options{Levels: w.Quantiles}).Validate(); err != nil {
 		errs = append(errs, fault("QUANTILES", w.Quantiles, "must be ascending, between 0 and 1: "+err.Error()))
 	}
-	if _, err := time.LoadLocation(w.Timezone); err != nil || w.Timezone == "Local" {
-		errs = append(errs, fault("TIMEZONE", w.Timezone, "must be an IANA time zone such as Europe/Berlin"))
+	return errors.Join(append(errs, w.validateCalendar())...)
+}
+
+// validateCalendar is about what is known of certain days.
+func (w *workload) validateCalendar() error {
+	zone, err := time.LoadLocation(w.Timezone)
+	if err != nil || w.Timezone == "Local" {
+		return fault("TIMEZONE", w.Timezone, "must be an IANA time zone such as Europe/Berlin")
+	}
+	var errs []error
+	if _, err := calendar.New(zone, w.Holidays, ""); err != nil {
+		errs = append(errs, fault("HOLIDAYS", w.Holidays, err.Error()))
+	}
+	if _, err := calendar.ParseEvents(w.Events, zone); err != nil {
+		errs = append(errs, fault("EVENTS", w.Events, err.Error()))
 	}
 	return errors.Join(errs...)
 }
@@ -158,16 +174,31 @@ func (w *workload) rules() capacity.Rules {
 	}
 }
 
+// maker makes the workload's model, untrained.
+func (w *workload) maker(known calendar.Calendar) func() (models.Model, error) {
+	name, options := w.Model, models.Options{Levels: w.levels()}
+	return func() (models.Model, error) {
+		model, err := catalog.New(name, options)
+		if err != nil {
+			return nil, err
+		}
+		return calendar.Adjust(model, known), nil
+	}
+}
+
 // plain is the workload as the engine takes it.
 func (w *workload) plain(source adapters.Adapter) (engine.Workload, error) {
 	zone, err := time.LoadLocation(w.Timezone)
 	if err != nil {
 		return engine.Workload{}, fmt.Errorf("time zone of %s: %w", w.name, err)
 	}
-	options := models.Options{Levels: w.levels()}
+	known, err := calendar.New(zone, w.Holidays, w.Events)
+	if err != nil {
+		return engine.Workload{}, fmt.Errorf("calendar of %s: %w", w.name, err)
+	}
 	return engine.Workload{
 		Name: w.name, Metric: w.Metric, Source: source,
-		NewModel: func() (models.Model, error) { return catalog.New(w.Model, options) },
+		NewModel: w.maker(known),
 		Step:     w.Step, Interval: w.interval(), TrainInterval: w.trainInterval(), Window: w.Window, Horizon: w.horizon(),
 		Calendar: features.Calendar{Location: zone}, Rules: w.rules(),
 	}, nil

@@ -91,18 +91,18 @@ func mode(s Situation, r Rules, observed bool) (forecast.Mode, string) {
 		return forecast.Predictive, ""
 	case s.Skill == nil || s.Skill.Origins == 0:
 		return forecast.Reactive, "the forecast's skill is not known yet: too little history to forecast again and compare"
-	case overLastValue(s.Skill) <= 0:
+	case OverLastValue(s.Skill) <= 0:
 		return forecast.Reactive, fmt.Sprintf("the forecast has no skill (%.2f): over %d origins of the recent past it was no better than "+
-			"repeating the last value, which is what a reactive trigger does", overLastValue(s.Skill), s.Skill.Origins)
+			"repeating the last value, which is what a reactive trigger does", OverLastValue(s.Skill), s.Skill.Origins)
 	}
 	return forecast.Predictive, ""
 }
 
-// overLastValue is the skill that decides: over what would be acted on
+// OverLastValue is the skill that decides whether a forecast may act: over what would be acted on
 // otherwise, each part of the horizon weighing as long as it is. The last
 // season is no way to scale; a model that only equals it on a load that
 // repeats exactly still sees every peak before it comes.
-func overLastValue(k *forecast.Skill) float64 {
+func OverLastValue(k *forecast.Skill) float64 {
 	if len(k.Blocks) == 0 {
 		return k.Overall
 	}

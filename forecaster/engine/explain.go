@@ -88,6 +88,9 @@ func (k *worker) words(s forecast.Snapshot, d capacity.Decision) []string {
 		words = append(words, fmt.Sprintf("The plan is made from the load observed now (%s): %s.", s.Mode, s.Reason))
 	}
 	words = append(words, k.highest(s, d))
+	if s.Skill != nil && s.Skill.Origins > 0 {
+		words = append(words, record(s.Skill))
+	}
 	if d.Lift > 0 {
 		words = append(words, fmt.Sprintf("Every step was raised by %.4g: the newest step was that much above its own forecast.", d.Lift))
 	}
@@ -128,6 +131,20 @@ func (k *worker) highest(s forecast.Snapshot, d capacity.Decision) string {
 		stamp(s.GeneratedAt.Add(ahead)), ahead, quantile(d.Level), s.Model, step.Load, prewarm, replicas(step.Needed))
 	if step.Limit != capacity.Unlimited {
 		text += fmt.Sprintf("; the plan has %d there (%s)", step.Replicas, step.Limit)
+	}
+	return text + "."
+}
+
+// record tells how the model fared.
+func record(k *forecast.Skill) string {
+	text := fmt.Sprintf("Forecast again from %d origins of the recent past, its skill was %.2f over repeating the last value and %.2f over the better of that and the last season (1 is perfect, above 0 is better)",
+		k.Origins, capacity.OverLastValue(k), k.Overall)
+	for i, c := range k.Coverage {
+		sep := ", "
+		if i == 0 {
+			sep = "; the load stayed at or below "
+		}
+		text += fmt.Sprintf("%sthe %s %.0f %% of the time", sep, quantile(c.Level), 100*c.Measured)
 	}
 	return text + "."
 }

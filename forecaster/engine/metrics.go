@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/kedastral/kedastral/forecaster/adapters"
+	"github.com/kedastral/kedastral/forecaster/capacity"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
@@ -48,7 +49,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		peak:      gauge("desired_replicas_peak", "Most replicas published for any step of the latest snapshot."),
 		generated: gauge("snapshot_generated_timestamp_seconds", "Unix time the latest snapshot starts at."),
 		data:      gauge("data_timestamp_seconds", "Unix time the newest observation behind the latest snapshot ended at."),
-		skill:     gauge("skill", "Skill of the model over the recent past: 1 - error / error of the better benchmark."),
+		skill:     gauge("skill", "Skill of the model over the recent past, 1 - error / error of a benchmark: last_value decides whether the forecast acts, better is the harder one.", "over"),
 		coverage:  gauge("coverage_ratio", "Share of the recent past that stayed at or below the quantile forecast for it, by level.", "level"),
 		mode:      gauge("mode", "1 for the mode the latest snapshot was planned in, 0 for the others.", "mode"),
 		warning:   gauge("source_warning", "1 if the source says that something looks wrong with the metric, by kind.", "kind"),
@@ -132,10 +133,11 @@ func (m *Metrics) published(s forecast.Snapshot) {
 		m.mode.WithLabelValues(w, string(mode)).Set(on)
 	}
 	if s.Skill == nil {
-		m.skill.DeleteLabelValues(w)
+		m.skill.DeletePartialMatch(prometheus.Labels{"workload": w})
 		return
 	}
-	m.skill.WithLabelValues(w).Set(s.Skill.Overall)
+	m.skill.WithLabelValues(w, "better").Set(s.Skill.Overall)
+	m.skill.WithLabelValues(w, "last_value").Set(capacity.OverLastValue(s.Skill))
 	for _, c := range s.Skill.Coverage {
 		m.coverage.WithLabelValues(w, level(c.Level)).Set(c.Measured)
 	}

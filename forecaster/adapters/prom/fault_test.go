@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/adapters/prom"
@@ -40,6 +41,8 @@ func TestFaults(t *testing.T) {
 		{"request timeout", 408, "", adapters.ErrTransient, adapters.ReasonTimeout, 2, "408"},
 		{"rate limit", 429, "", adapters.ErrTransient, adapters.ReasonRateLimited, 2, "asked too much"},
 		{"error of the server", 500, `{"status":"error","errorType":"internal","error":"oops"}`, adapters.ErrTransient, adapters.ReasonServer, 2, `failed (status 500), internal: "oops"`},
+		{"error that repeats the user", 500, `{"status":"error","errorType":"internal","error":"hello Hugo"}`, adapters.ErrTransient, adapters.ReasonServer, 2, "failed (status 500), internal"},
+		{"error that repeats the password", 500, `{"status":"error","errorType":"internal","error":"is it pa55-word?"}`, adapters.ErrTransient, adapters.ReasonServer, 2, "failed (status 500), internal"},
 		{"bad gateway", 502, "<html><h1>502</h1></html>", adapters.ErrTransient, adapters.ReasonServer, 2, "status 502"},
 		{"unavailable", 503, "starting", adapters.ErrTransient, adapters.ReasonServer, 2, "status 503"},
 		{"gateway timeout", 504, "", adapters.ErrTransient, adapters.ReasonServer, 2, "status 504"},
@@ -136,6 +139,22 @@ func TestTroubleThatPasses(t *testing.T) {
 				t.Errorf("Collect after one %s = %v, %v", tt.name, frame.Values, err)
 			}
 		})
+	}
+}
+
+// One read has one second try, however many parts it has.
+func TestOneSecondTryPerRead(t *testing.T) {
+	tried := map[time.Time]int{}
+	f := serve(t, func(i int, q question, w http.ResponseWriter) {
+		if tried[q.start]++; tried[q.start] == 1 {
+			w.WriteHeader(500)
+			return
+		}
+		answers(load)(i, q, w)
+	})
+	_, err := open(t, options(f.URL), query()).Collect(t.Context(), 14*86_400)
+	if got := len(f.questions()); adapters.Reason(err) != adapters.ReasonServer || got != 3 {
+		t.Errorf("Collect = %v after %d questions; want the second part's failure, after 3", err, got)
 	}
 }
 

@@ -69,6 +69,7 @@ func TestValuesThatLookWrong(t *testing.T) {
 		{"steps up and down", func(at time.Time) float64 { return float64(100 * (minute(at) / 20 % 2)) }, nil},
 		{"a counter", func(at time.Time) float64 { return float64(40 * minute(at)) }, []string{adapters.WarnCounter}},
 		{"a counter that is reset", func(at time.Time) float64 { return float64(40 * (minute(at) % 50)) }, []string{adapters.WarnCounter}},
+		{"a morning that dips now and then", func(at time.Time) float64 { return float64(5*minute(at)) * (1 - 0.1*float64(minute(at)%40/39)) }, nil},
 		{"a sawtooth", func(at time.Time) float64 { return float64(minute(at) % 7) }, nil},
 		{"negative", func(at time.Time) float64 { return float64(minute(at)%7 - 3) }, []string{adapters.WarnNegative}},
 	} {
@@ -117,7 +118,11 @@ func TestClockSkew(t *testing.T) {
 		{0, 2 * time.Minute, "", []string{adapters.WarnClockSkew}},
 		{0, 1e6 * time.Hour, "", []string{adapters.WarnClockSkew}},
 	} {
-		f := serve(t, func(_ int, _ question, w http.ResponseWriter) {
+		f := serve(t, func(i int, q question, w http.ResponseWriter) {
+			if i > 0 {
+				answers(load)(i, q, w)
+				return
+			}
 			w.Header().Set("Date", now.Add(tt.date).Format(http.TimeFormat))
 			w.Header().Set("Age", tt.age)
 			fmt.Fprint(w, matrix(streamOf(`{}`, point(end, 5), point(now.Add(tt.point), 9))))
@@ -129,6 +134,10 @@ func TestClockSkew(t *testing.T) {
 		}
 		if diff := cmp.Diff(tt.want, kinds(t, a)); diff != "" {
 			t.Errorf("%+v: %s", tt, diff)
+		}
+		collect(t, a, 600)
+		if got := kinds(t, a); got != nil {
+			t.Errorf("%+v: warns of %v when it is over", tt, got)
 		}
 	}
 }

@@ -39,7 +39,6 @@ func (a *Adapter) update(ctx context.Context, from, to time.Time) (series.DataFr
 	}
 	a.known = known(fresh)
 	if a.known.frame.LastObserved() < 0 {
-		a.known = known{}
 		return series.DataFrame{}, a.fault(adapters.ErrNoData, adapters.ReasonNoData,
 			fmt.Sprintf("no values between %s and %s: check that the query matches a series",
 				from.Format(time.RFC3339), to.Format(time.RFC3339)))
