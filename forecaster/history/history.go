@@ -26,6 +26,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kedastral/kedastral/forecaster/series"
 	"github.com/kedastral/kedastral/forecaster/storage"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
@@ -184,4 +185,13 @@ func upper(s forecast.Snapshot) (level float64, values []float64) {
 		return s.Quantiles[n-1].Level, s.Quantiles[n-1].Values
 	}
 	return 0, nil
+}
+
+// Forecast is the median as a frame.
+func (n Newest) Forecast() series.DataFrame {
+	frame := series.DataFrame{Start: n.GeneratedAt, Step: n.Step, Values: make([]float64, len(n.Median))}
+	for i, v := range n.Median {
+		frame.Values[i] = float64(v)
+	}
+	return frame
 }

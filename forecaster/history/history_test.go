@@ -90,7 +90,7 @@ func TestReportLaysThePastOverOneAxis(t *testing.T) {
 		r.Record(snapshot(noon.Add(time.Duration(i)*time.Minute), 100+float64(i)))
 	}
 	end := noon.Add(time.Hour)
-	rep, err := r.Report(loads{end}, "shop/web", history.Query{Now: end, Window: time.Hour, Points: 100})
+	rep, err := report(r, end, "shop/web", history.Query{Now: end, Window: time.Hour, Points: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,9 +121,14 @@ func TestReportLaysThePastOverOneAxis(t *testing.T) {
 	}
 }
 
+// report asks the recorder with loads up to an instant.
+func report(r *history.Recorder, until time.Time, workload string, q history.Query) (history.Report, error) {
+	return history.Reporter{Recorder: r, Loads: loads{until}}.Report(workload, q)
+}
+
 func TestReportKeepsPeaksWhenThinned(t *testing.T) {
 	r := history.New(24*time.Hour, 1)
-	rep, err := r.Report(loads{noon}, "shop/web", history.Query{Now: noon, Window: time.Hour, Points: 13})
+	rep, err := report(r, noon, "shop/web", history.Query{Now: noon, Window: time.Hour, Points: 13})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,11 +152,11 @@ func TestReportRefuses(t *testing.T) {
 		{"shop/web", history.Query{Window: time.Hour, Points: 2001}, "must be between"},
 	} {
 		tt.query.Now = noon
-		if _, err := r.Report(loads{noon}, tt.workload, tt.query); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := report(r, noon, tt.workload, tt.query); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("Report(%s, %+v) = %v; want %q", tt.workload, tt.query, err, tt.want)
 		}
 	}
-	if _, err := r.Report(loads{noon}, "shop/other", history.Query{Now: noon, Window: time.Hour, Points: 10}); !errors.Is(err, forecast.ErrNotFound) {
+	if _, err := report(r, noon, "shop/other", history.Query{Now: noon, Window: time.Hour, Points: 10}); !errors.Is(err, forecast.ErrNotFound) {
 		t.Errorf("an unknown workload = %v; want %v", err, forecast.ErrNotFound)
 	}
 }
@@ -166,7 +171,7 @@ func TestEventsAreChangesAndBounded(t *testing.T) {
 		r.Record(s)
 	}
 	end := noon.Add(500 * time.Minute)
-	rep, err := r.Report(loads{end}, "shop/web", history.Query{Now: end, Window: time.Hour, Points: 100})
+	rep, err := report(r, end, "shop/web", history.Query{Now: end, Window: time.Hour, Points: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +202,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		crowded.Record(snapshot(noon.Add(time.Duration(i)*time.Minute), 100))
 	}
 	end := noon.Add(24 * time.Hour)
-	rep, err := crowded.Report(loads{end}, "shop/web", history.Query{Now: end, Window: 24 * time.Hour, Points: 1500})
+	rep, err := report(crowded, end, "shop/web", history.Query{Now: end, Window: 24 * time.Hour, Points: 1500})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +231,7 @@ func heap() int {
 func TestKeepNothing(t *testing.T) {
 	r := history.New(0, 1)
 	r.Record(snapshot(noon, 100))
-	rep, err := r.Report(loads{noon}, "shop/web", history.Query{Now: noon, Window: time.Hour, Points: 100})
+	rep, err := report(r, noon, "shop/web", history.Query{Now: noon, Window: time.Hour, Points: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -31,6 +32,21 @@ type Query struct {
 	Window time.Duration // before Now
 	Points int           // at most, 2 to [MaxPoints]
 }
+
+// Reporter answers queries about the workloads that its loads know.
+type Reporter struct {
+	*Recorder
+	Loads
+}
+
+// Report answers a query. Its error is that of the loads, or wraps
+// [ErrQuery].
+func (r Reporter) Report(workload string, q Query) (Report, error) {
+	return r.report(r.Loads, workload, q)
+}
+
+// ErrQuery says that a query asks for what is not given.
+var ErrQuery = errors.New("bad query")
 
 // Report is the past of a workload, all on one axis: element i of every list
 // speaks for the step of StepSeconds from Start + i·StepSeconds. Where a step
@@ -65,14 +81,12 @@ func (r *Recorder) Limit() time.Duration {
 	return max(r.keep, time.Hour)
 }
 
-// Report answers a query about a workload that loads knows. Its error is that
-// of loads, or names what is wrong with the query.
-func (r *Recorder) Report(loads Loads, workload string, q Query) (Report, error) {
+func (r *Recorder) report(loads Loads, workload string, q Query) (Report, error) {
 	if q.Window <= 0 || q.Window > r.Limit() {
-		return Report{}, fmt.Errorf("window=%v: must be positive and at most %v", q.Window, r.Limit())
+		return Report{}, fmt.Errorf("window=%v: must be positive and at most %v: %w", q.Window, r.Limit(), ErrQuery)
 	}
 	if q.Points < 2 || q.Points > MaxPoints {
-		return Report{}, fmt.Errorf("points=%d: must be between 2 and %d", q.Points, MaxPoints)
+		return Report{}, fmt.Errorf("points=%d: must be between 2 and %d: %w", q.Points, MaxPoints, ErrQuery)
 	}
 	observed, err := loads.Observed(workload)
 	if err != nil {

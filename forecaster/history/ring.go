@@ -9,7 +9,9 @@ import (
 
 // leads are how far ahead a forecast is remembered, as far as it reaches so
 // far. They are round numbers around the time pods need to start.
-func leads() []time.Duration { return []time.Duration{5 * time.Minute, 15 * time.Minute, 30 * time.Minute} }
+func leads() []time.Duration {
+	return []time.Duration{5 * time.Minute, 15 * time.Minute, 30 * time.Minute}
+}
 
 const (
 	none      = -1 // no count was published
