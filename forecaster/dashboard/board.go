@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kedastral/kedastral/forecaster/history"
 )
 
 // board holds the rows as they were at the last look, and when each changed.
@@ -49,7 +51,7 @@ func (p *Pages) since(revision string) (answer, error) {
 		return answer{}, fmt.Errorf("encoding the workloads: %w", err)
 	}
 	a := answer{Revision: b.epoch + "." + strconv.FormatUint(b.revision, 10), Now: b.now.UTC(), Total: len(b.entries), Rows: []json.RawMessage{}}
-	for _, ahead := range leads() {
+	for _, ahead := range history.Leads() {
 		a.Leads = append(a.Leads, int(ahead/time.Second))
 	}
 	known := b.parse(revision)

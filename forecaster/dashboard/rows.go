@@ -18,11 +18,6 @@ const (
 	sparkAhead = 12
 )
 
-// leads are the lead times that the page lets people choose from.
-func leads() []time.Duration {
-	return []time.Duration{5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute}
-}
-
 // row is one workload in the list.
 type row struct {
 	engine.Status
@@ -55,7 +50,7 @@ const (
 
 // rowOf is the row of a workload at now.
 func (p *Pages) rowOf(st engine.Status, now time.Time) row {
-	r := row{Status: st, AtLead: make(history.Numbers, len(leads()))}
+	r := row{Status: st, AtLead: make(history.Numbers, len(history.Leads()))}
 	for i := range r.AtLead {
 		r.AtLead[i] = math.NaN()
 	}
@@ -92,7 +87,7 @@ func (r *row) plan(newest history.Newest, now time.Time) {
 	} else {
 		r.Replicas = nil
 	}
-	for i, ahead := range leads() {
+	for i, ahead := range history.Leads() {
 		if n, ok := newest.At(now, ahead); ok {
 			r.AtLead[i] = float64(n)
 		}

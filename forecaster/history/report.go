@@ -145,6 +145,9 @@ func axisOf(observed series.DataFrame, t *track, q Query) axis {
 	if step <= 0 {
 		step = time.Minute
 	}
+	if t != nil && len(t.ring.replicas) > 0 {
+		step = max(step, t.ring.spacing) // or every list would be full of holes
+	}
 	// Rounding the start down may take one step more than the window has.
 	factor := time.Duration(1)
 	for int((q.Window+step*factor-1)/(step*factor))+1 > q.Points {

@@ -7,10 +7,10 @@ import (
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
-// leads are how far ahead a forecast is remembered, as far as it reaches so
+// Leads are how far ahead a forecast is remembered, as far as it reaches so
 // far. They are round numbers around the time pods need to start.
-func leads() []time.Duration {
-	return []time.Duration{5 * time.Minute, 15 * time.Minute, 30 * time.Minute}
+func Leads() []time.Duration {
+	return []time.Duration{5 * time.Minute, 10 * time.Minute, 30 * time.Minute}
 }
 
 const (
@@ -39,7 +39,7 @@ type leadColumns struct {
 // newRing makes the ring that fits the shape of a workload's snapshots.
 func newRing(s forecast.Snapshot, keep time.Duration, bytes int) ring {
 	r := ring{spacing: max(s.Interval(), time.Second)}
-	for _, ahead := range leads() {
+	for _, ahead := range Leads() {
 		steps := int((ahead + s.Step() - 1) / s.Step())
 		ahead = time.Duration(steps) * s.Step()
 		if n := len(r.leads); steps < len(s.Values) && (n == 0 || r.leads[n-1].ahead < ahead) {
