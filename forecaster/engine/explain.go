@@ -137,12 +137,12 @@ func (k *worker) highest(s forecast.Snapshot, d capacity.Decision) string {
 func record(k *forecast.Skill) string {
 	text := fmt.Sprintf("Forecast again from %d origins of the recent past, its skill was %.2f over repeating the last value and %.2f over the better of that and the last season (1 is perfect, above 0 is better)",
 		k.Origins, capacity.OverLastValue(k), k.Overall)
-	for i, c := range k.Coverage {
-		sep := ", "
-		if i == 0 {
-			sep = "; the load stayed at or below "
-		}
-		text += fmt.Sprintf("%sthe %s %.0f %% of the time", sep, quantile(c.Level), 100*c.Measured)
+	var covered []string
+	for _, c := range k.Coverage {
+		covered = append(covered, fmt.Sprintf("the %s %.0f %% of the time", quantile(c.Level), 100*c.Measured))
+	}
+	if len(covered) > 0 {
+		text += "; the load stayed at or below " + strings.Join(covered, ", ")
 	}
 	return text + "."
 }

@@ -199,7 +199,7 @@ func (s *scenario) play(t *testing.T) {
 	first := time.Now().UTC()
 	fake := &source{step: time.Minute, load: func(at time.Time) float64 { return s.value(first, at) }}
 	w := s.workload
-	w.Source, w.Window, w.Horizon = fake, 4*24*time.Hour, time.Hour
+	w.Source, w.Window, w.Horizon, w.TrainInterval = fake, 4*24*time.Hour, time.Hour, 15*time.Minute
 	w.NewModel = func() (models.Model, error) {
 		return catalog.New(s.model, models.Options{Levels: []float64{0.1, 0.5, 0.9}})
 	}
