@@ -65,7 +65,7 @@ export class Chart {
       legend: { live: true, markers: { width: 3 } },
       scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.06] } },
       axes: [
-        { ...axis, space: 70, values: (u, splits) => splits.map((s, i) => this.#tick(s, i, splits)) },
+        { ...axis, size: 32, space: 70, values: (u, splits) => splits.map((s, i) => this.#tick(s, i, splits)) },
         { ...axis, size: narrow ? 44 : 56, values: (u, splits) => splits.map((v) => this.#spec.axis(v)), incrs: this.#spec.whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 100000, 1000000] : undefined },
       ],
       series: [{ label: "Time", value: (_, v) => (v === null || v === undefined ? show.unknown : show.moment(v * 1000)) }, ...this.lines.map((l) => this.#line(l))],

@@ -1,7 +1,7 @@
 import { zone } from "./settings.js";
 
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
-const plain = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
+const plain = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const whole = new Intl.NumberFormat("en");
 export const unknown = "–";
 
@@ -9,7 +9,8 @@ const known = (v) => v !== null && v !== undefined && Number.isFinite(v);
 
 export function load(v) {
   if (!known(v)) return unknown;
-  return Math.abs(v) >= 1e6 ? compact.format(v) : plain.format(v);
+  if (Math.abs(v) >= 1e6) return compact.format(v);
+  return (Math.abs(v) >= 1000 ? whole : plain).format(Math.abs(v) >= 1000 ? Math.round(v) : v);
 }
 
 export function count(v) {
