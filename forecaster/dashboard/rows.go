@@ -50,6 +50,9 @@ const (
 
 // rowOf is the row of a workload at now.
 func (p *Pages) rowOf(st engine.Status, now time.Time) row {
+	if st.State == engine.Silent {
+		st.Replicas, st.PeakReplicas = nil, nil // nobody is told those any more
+	}
 	r := row{Status: st, AtLead: make(history.Numbers, len(history.Leads()))}
 	for i := range r.AtLead {
 		r.AtLead[i] = math.NaN()

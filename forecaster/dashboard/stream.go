@@ -50,6 +50,7 @@ func (p *Pages) events(w http.ResponseWriter, r *http.Request) {
 	if s.write(fmt.Sprintf("retry: %d\n\n", reconnect.Milliseconds())) != nil {
 		return
 	}
+	s.told = time.Time{} // the first look is always told, if only what time it is
 	p.follow(r, &s)
 }
 
