@@ -335,7 +335,9 @@ func TestEmpty(t *testing.T) {
 	pages := http.NewServeMux()
 	assets := filepath.Join(root, "forecaster/dashboard/assets")
 	pages.Handle("/assets/", http.StripPrefix("/assets", http.FileServer(http.Dir(assets))))
-	pages.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, filepath.Join(assets, "index.html")) })
+	pages.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join(assets, "index.html"))
+	})
 	none := `{"revision":"a.1","now":"2026-03-02T12:00:00Z","leadSeconds":[300],"total":0,"rows":[]}`
 	pages.HandleFunc("/dashboard/workloads", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, none) })
 	pages.HandleFunc("/dashboard/events", func(w http.ResponseWriter, r *http.Request) {

@@ -29,11 +29,12 @@ func (k *worker) summary(st Status, s forecast.Snapshot, d capacity.Decision) st
 	}
 	top := highest(d)
 	at := s.GeneratedAt.Add(time.Duration(top) * s.Step())
-	text := fmt.Sprintf("%s now", replicas(s.DesiredReplicas[0]))
-	switch step := d.Steps[top]; {
-	case s.Mode == forecast.Reactive:
+	text := replicas(s.DesiredReplicas[0]) + " now"
+	step := d.Steps[top]
+	switch s.Mode {
+	case forecast.Reactive:
 		text += fmt.Sprintf(", planned from the load observed now (%s) and not from the forecast, which has no proven skill", number(s.Observed.Value))
-	case s.Mode == forecast.Shadow:
+	case forecast.Shadow:
 		text += fmt.Sprintf(", planned from the load observed now (%s); the forecast is only watched and would ask for at most %s within %s",
 			number(s.Observed.Value), replicas(peak(s.ForecastPlan)), length(k.Horizon))
 	default:
@@ -69,8 +70,10 @@ func (k *worker) table(s forecast.Snapshot, d capacity.Decision) []Line {
 		lines = append(lines, Line{"Lift", "+ " + number(d.Lift), "NOWCAST_LIFT, the newest step was that much above its forecast"})
 	}
 	if s.Skill != nil && s.Skill.Origins > 0 {
-		lines = append(lines, Line{"Skill", fmt.Sprintf("%.2f", capacity.OverLastValue(s.Skill)),
-			fmt.Sprintf("over repeating the last value, measured from %d origins; above 0 the forecast may act, 1 is perfect", s.Skill.Origins)})
+		lines = append(lines, Line{
+			"Skill", fmt.Sprintf("%.2f", capacity.OverLastValue(s.Skill)),
+			fmt.Sprintf("over repeating the last value, measured from %d origins; above 0 the forecast may act, 1 is perfect", s.Skill.Origins),
+		})
 	}
 	return append(lines, Line{"Lead time", "the scaler's", "a scaler asks for the most within its LEAD_TIME from now"})
 }

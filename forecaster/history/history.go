@@ -169,7 +169,7 @@ func (n Newest) At(now time.Time, ahead time.Duration) (replicas int, ok bool) {
 	if first >= len(n.Replicas) {
 		return 0, false
 	}
-	last := int((now.Add(max(ahead, 1)-1).Sub(n.GeneratedAt))/n.Step) + 1
+	last := int(now.Add(max(ahead, 1)-1).Sub(n.GeneratedAt)/n.Step) + 1
 	return int(slices.Max(n.Replicas[first:min(last, len(n.Replicas))])), true
 }
 

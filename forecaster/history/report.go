@@ -149,11 +149,11 @@ func axisOf(observed series.DataFrame, t *track, q Query) axis {
 		step = max(step, t.ring.spacing) // or every list would be full of holes
 	}
 	// Rounding the start down may take one step more than the window has.
-	factor := time.Duration(1)
-	for int((q.Window+step*factor-1)/(step*factor))+1 > q.Points {
+	base, factor := step, 1
+	for int((q.Window+step-1)/step)+1 > q.Points {
 		factor++
+		step = time.Duration(factor * int(base))
 	}
-	step *= factor
 	x := axis{start: series.Align(q.Now.Add(-q.Window), step), step: step}
 	x.n = int((q.Now.Sub(x.start) + step - 1) / step)
 	return x

@@ -2,6 +2,7 @@ package history
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/kedastral/kedastral/shared/forecast"
@@ -114,7 +115,7 @@ func (r *ring) each(visit func(at time.Time, slot int)) {
 	if r.last.IsZero() {
 		return
 	}
-	for i := len(r.replicas) - 1; i >= 0; i-- {
+	for i := range slices.Backward(r.replicas) {
 		at := r.last.Add(-time.Duration(i) * r.spacing)
 		if slot := r.slot(at); r.replicas[slot] != none {
 			visit(at, slot)
