@@ -114,10 +114,63 @@ func TestLoadTellsEveryFault(t *testing.T) {
 	}
 }
 
-func TestCommandRefuses(t *testing.T) {
-	err := command(t.Context(), []string{"forecats"}, vars(), t.Output())
-	var coded interface{ ExitCode() int }
-	if err == nil || !errors.As(err, &coded) || coded.ExitCode() != 2 {
-		t.Errorf("forecaster forecats: %v; want a usage error of exit code 2", err)
+func TestDispatch(t *testing.T) {
+	var out strings.Builder
+	if err := dispatch(t.Context(), []string{"help"}, vars(), &out, &out); err != nil || !strings.Contains(out.String(), "PROMETHEUS_URL") || !strings.Contains(out.String(), "…_QUERY") {
+		t.Errorf("forecaster help: %v\n%s", err, &out)
+	}
+	out.Reset()
+	if err := dispatch(t.Context(), []string{"-version"}, vars(), &out, &out); err != nil || !strings.HasPrefix(out.String(), "forecaster ") {
+		t.Errorf("forecaster -version: %v\n%s", err, &out)
+	}
+	for _, args := range [][]string{
+		{"forecats"},
+		{"serve", "twice"},
+		{"forecast"},
+		{"forecast", "-horizon", "soon"},
+		{"forecast", "-history", "x.csv", "-quantiles", "2"},
+		{"backtest"},
+		{"backtest", "-history", "x.csv", "-workload", "shop/checkout"},
+		{"backtest", "-history", "x.csv", "-quantile", "0.42"},
+		{"backtest", "-workload", "shop/nobody"},
+	} {
+		err := dispatch(t.Context(), args, vars(), &out, &out)
+		var coded interface{ ExitCode() int }
+		if err == nil || !errors.As(err, &coded) || coded.ExitCode() != 2 {
+			t.Errorf("forecaster %v: %v; want a usage error of exit code 2", args, err)
+		}
+	}
+}
+
+// A model's own settings are faults where they would be ignored.
+func TestModelSettings(t *testing.T) {
+	for _, tt := range []struct {
+		vars []string
+		want string // of the fault; blank is none
+	}{
+		{[]string{"DEFAULT_MODEL", "arima", "DEFAULT_ORDER", "2,1,1"}, ""},
+		{[]string{"DEFAULT_MODEL", "arima", "DEFAULT_ORDER", "2,1"}, "MODEL"},
+		{[]string{"DEFAULT_ORDER", "2,1,1"}, "ORDER"},
+		{[]string{"DEFAULT_MODEL", "byom", "DEFAULT_BYOM_URL", "http://models:9000/forecast"}, ""},
+		{[]string{"DEFAULT_MODEL", "byom"}, "BYOM_URL"},
+		{[]string{"DEFAULT_BYOM_URL", "http://models:9000/forecast"}, "BYOM_URL"},
+		{[]string{"DEFAULT_MODEL", "byom", "DEFAULT_BYOM_URL", "ftp://models"}, "MODEL"},
+		{[]string{"DEFAULT_MODEL", "byom", "DEFAULT_BYOM_URL", "http://models", "DEFAULT_BYOM_TIMEOUT", "0s"}, "BYOM_TIMEOUT"},
+	} {
+		_, err := load(t.Context(), vars(tt.vars...))
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%v: %v; want a fault of %q", tt.vars, err, tt.want)
+		}
+	}
+}
+
+// A service that does not answer is stood in for, and the snapshot says so.
+func TestByomIsStoodInFor(t *testing.T) {
+	address := start(t, env.Vars{
+		"WORKLOADS": "shop/checkout", "SOURCE": "recorded", "RECORDED_FILE": recording(t), "RECORDED_SPEED": "120",
+		"DEFAULT_TARGET_PER_POD": "25", "DEFAULT_WINDOW": "2d", "DEFAULT_MODEL": "byom", "DEFAULT_BYOM_URL": "http://127.0.0.1:1/forecast",
+	})
+	if s := current(t, address); s.Model != "auto for byom" {
+		t.Errorf("model %q; want auto, for byom", s.Model)
 	}
 }

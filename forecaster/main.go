@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,7 +16,10 @@ import (
 	"time"
 	_ "time/tzdata" // images without time zones still know them
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/kedastral/kedastral/forecaster/api"
+	"github.com/kedastral/kedastral/forecaster/command"
 	"github.com/kedastral/kedastral/forecaster/dashboard"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/history"
@@ -33,27 +37,89 @@ const (
 
 func main() {
 	os.Exit(lifecycle.Main(os.Stderr, func(ctx context.Context) error {
-		return command(ctx, os.Args[1:], env.FromOS(), os.Stdout)
+		return dispatch(ctx, os.Args[1:], env.FromOS(), os.Stdout, os.Stderr)
 	}))
 }
 
-// command chooses what to do. Without a word it is serve.
-func command(ctx context.Context, args []string, vars env.Vars, stdout io.Writer) error {
-	if len(args) == 0 || len(args) == 1 && args[0] == "serve" {
+// dispatch does what the first word asks. Without a word it is serve.
+func dispatch(ctx context.Context, args []string, vars env.Vars, stdout, stderr io.Writer) error {
+	if len(args) == 0 {
 		return run(ctx, vars, stdout)
 	}
-	return usage(strings.Join(args, " "))
+	commands := command.Command{Stdout: stdout, Stderr: stderr, Workload: func(ctx context.Context, name string) (engine.Workload, error) {
+		return configured(ctx, vars, name)
+	}}
+	switch word, rest := args[0], args[1:]; {
+	case word == "serve" && len(rest) == 0:
+		return run(ctx, vars, stdout)
+	case word == "forecast":
+		return coded(commands.Forecast(ctx, rest))
+	case word == "backtest":
+		return coded(commands.Backtest(ctx, rest))
+	case word == "help" || word == "-h" || word == "-help" || word == "--help":
+		return help(stdout)
+	case word == "version" || word == "-version" || word == "--version":
+		_, err := fmt.Fprintln(stdout, "forecaster", telemetry.Version())
+		return err
+	}
+	return coded(fmt.Errorf("%w: forecaster %s: must be one of serve, forecast, backtest, help, version", command.ErrUsage, strings.Join(args, " ")))
 }
 
-// usage is the fault of a process that was started wrongly.
-type usage string
+func help(w io.Writer) error {
+	fmt.Fprint(w, `forecaster serve      read, forecast, plan and publish every workload (the default)
+forecaster forecast   forecast a recorded metric once (-help)
+forecaster backtest   replay a metric's past next to a reactive HPA (-help)
+forecaster help       this text
+forecaster version    which build this is
 
-func (u usage) Error() string {
-	return fmt.Sprintf("forecaster %s: must be: forecaster [serve]", string(u))
+Variables of serve:
+
+`)
+	if err := env.WriteHelp(w, "", config{}); err != nil {
+		return err
+	}
+	fmt.Fprint(w, "\nOf every workload, as DEFAULT_… for all and WORKLOAD_NAMESPACE_NAME_… for one:\n\n")
+	return env.WriteHelp(w, "…_", workload{})
 }
 
-// ExitCode is 2, as for a wrong configuration.
-func (usage) ExitCode() int { return 2 }
+// exitError is an error that ends the process with a code of its own.
+type exitError struct {
+	error
+	code int
+}
+
+func (e exitError) ExitCode() int { return e.code }
+func (e exitError) Unwrap() error { return e.error }
+
+// coded gives a command's error its exit code: 2 for a call that was not
+// understood, as for a wrong configuration, and 3 for a threshold missed.
+func coded(err error) error {
+	switch {
+	case errors.Is(err, command.ErrUsage):
+		return exitError{err, 2}
+	case errors.Is(err, command.ErrThreshold):
+		return exitError{err, 3}
+	}
+	return err
+}
+
+// configured is one workload of the configuration, its source included.
+func configured(ctx context.Context, vars env.Vars, name string) (engine.Workload, error) {
+	cfg, err := load(ctx, vars)
+	if err != nil {
+		return engine.Workload{}, err
+	}
+	_, workloads, err := open(cfg, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return engine.Workload{}, err
+	}
+	for _, w := range workloads {
+		if w.Name == name {
+			return w, nil
+		}
+	}
+	return engine.Workload{}, coded(fmt.Errorf("%w: workload %q: must be one of WORKLOADS=%s", command.ErrUsage, name, strings.Join(cfg.Workloads, ",")))
+}
 
 // run is the whole process: it returns when ctx ends and everything has.
 func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {

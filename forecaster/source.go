@@ -12,9 +12,9 @@ import (
 	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/adapters/prom"
 	"github.com/kedastral/kedastral/forecaster/adapters/recorded"
-	"github.com/kedastral/kedastral/forecaster/clock"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/series"
+	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/tlsconfig"
 )

@@ -30,17 +30,21 @@ type workload struct {
 	TargetPerPod          float64 `env:"TARGET_PER_POD, required" doc:"Load one replica carries, in the unit of the query."`
 	MinReplicas           int     `env:"MIN_REPLICAS, default=1" doc:"No plan is below."`
 	MaxReplicas           int     `env:"MAX_REPLICAS, default=100" doc:"No plan is above. Keep it at the ScaledObject's maxReplicaCount."`
-	Quantile              float64 `env:"QUANTILE, default=0.9" doc:"Plan for this quantile of the forecast load: 0.95 is exceeded one step in twenty. 0 plans for the median."`
-	Headroom              float64 `env:"HEADROOM, default=1.05" doc:"Factor on the load that is planned for."`
+	Quantile              float64 `env:"QUANTILE, default=0.95" doc:"Plan for this quantile of the forecast load: 0.95 is exceeded one step in twenty. 0 plans for the median."`
+	Headroom              float64 `env:"HEADROOM, default=1" doc:"Factor on the load that is planned for."`
 	UpMaxFactorPerStep    float64 `env:"UP_MAX_FACTOR_PER_STEP, default=0" doc:"A step has at most this factor of the replicas of the step before. 0 does not limit."`
 	DownMaxPercentPerStep int     `env:"DOWN_MAX_PERCENT_PER_STEP, default=10" doc:"A step has at most this percentage fewer replicas than the step before. 0 does not limit."`
 	PrewarmWindowSteps    int     `env:"PREWARM_WINDOW_STEPS, default=0" doc:"A step has what any of this many later steps needs, too."`
 	ReactiveFloor         bool    `env:"REACTIVE_FLOOR, default=true" doc:"Never publish less than the load observed now needs."`
-	NowcastLift           bool    `env:"NOWCAST_LIFT, default=true" doc:"Raise the forecast by what the newest step exceeded its own forecast by."`
+	NowcastLift           bool    `env:"NOWCAST_LIFT, default=false" doc:"Raise the forecast by what the newest step exceeded its own forecast by."`
 	Shadow                bool    `env:"SHADOW, default=false" doc:"Forecast, score and show, but plan from the load observed now."`
 	HPATolerance          float64 `env:"HPA_TOLERANCE, default=0" doc:"The HPA's tolerance, where the cluster cannot set it to 0: counts are raised past it."`
 
-	Model         string        `env:"MODEL, default=baseline" doc:"Forecasting method."`
+	Model         string        `env:"MODEL, default=auto" doc:"Forecasting method."`
+	Order         string        `env:"ORDER" doc:"Order of MODEL=arima, p,d,q, or of MODEL=sarima, p,d,q,P,D,Q. Unset: chosen from the data."`
+	BYOMURL       string        `env:"BYOM_URL" doc:"Address of the service that forecasts for MODEL=byom."`
+	BYOMToken     string        `env:"BYOM_TOKEN" secret:"true" doc:"Bearer token for it."`
+	BYOMTimeout   time.Duration `env:"BYOM_TIMEOUT, default=5s" doc:"Time for one question to it; a service that fails or is late is stood in for by auto."`
 	Quantiles     []float64     `env:"QUANTILES, default=0.1,0.5,0.75,0.9,0.95,0.99" doc:"Quantile levels to forecast, ascending; QUANTILE is always one."`
 	Step          time.Duration `env:"STEP, default=1m" doc:"Length of a step of history and forecast."`
 	Window        time.Duration `env:"WINDOW, default=8d" doc:"History a forecast is made from."`
@@ -63,7 +67,7 @@ func (w *workload) Validate() error {
 		env.AtLeast("PREWARM_WINDOW_STEPS", w.PrewarmWindowSteps, 0),
 		env.Between("HPA_TOLERANCE", w.HPATolerance, 0, 1),
 		env.OneOf("AGGREGATE", w.Aggregate, "", "sum", "max", "min"),
-		env.OneOf("MODEL", w.Model, catalog.Names()...),
+		w.validateModel(),
 		w.validateTime(),
 	}
 	if w.UpMaxFactorPerStep != 0 && !(w.UpMaxFactorPerStep > 1) {
@@ -71,9 +75,6 @@ func (w *workload) Validate() error {
 	}
 	if !(w.Quantile >= 0 && w.Quantile < 1) {
 		errs = append(errs, fault("QUANTILE", w.Quantile, "must be at least 0 and below 1"))
-	}
-	if err := (models.Options{Levels: w.Quantiles}).Validate(); err != nil {
-		errs = append(errs, fault("QUANTILES", w.Quantiles, "must be ascending, between 0 and 1: "+err.Error()))
 	}
 	return errors.Join(append(errs, w.validateCalendar())...)
 }
@@ -174,9 +175,37 @@ func (w *workload) rules() capacity.Rules {
 	}
 }
 
+// options are what the workload's model is made with.
+func (w *workload) options() models.Options {
+	return models.Options{
+		Levels: w.levels(), Order: w.Order,
+		Service: models.Service{URL: w.BYOMURL, Token: w.BYOMToken, Timeout: w.BYOMTimeout},
+	}
+}
+
+// validateModel is about the method and what only some methods need.
+func (w *workload) validateModel() error {
+	errs := []error{env.OneOf("MODEL", w.Model, catalog.Names()...), env.Positive("BYOM_TIMEOUT", w.BYOMTimeout)}
+	if err := (models.Options{Levels: w.Quantiles}).Validate(); err != nil {
+		errs = append(errs, fault("QUANTILES", w.Quantiles, "must be ascending, between 0 and 1: "+err.Error()))
+	}
+	if w.Order != "" && w.Model != "arima" && w.Model != "sarima" {
+		errs = append(errs, fault("ORDER", w.Order, "must be set with MODEL=arima or MODEL=sarima only"))
+	}
+	if (w.BYOMURL != "") != (w.Model == "byom") {
+		errs = append(errs, fault("BYOM_URL", w.BYOMURL, "must be set with MODEL=byom, and only with it"))
+	}
+	if errors.Join(errs...) == nil {
+		if _, err := catalog.New(w.Model, w.options()); err != nil {
+			errs = append(errs, fault("MODEL", w.Model, err.Error()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // maker makes the workload's model, untrained.
 func (w *workload) maker(known calendar.Calendar) func() (models.Model, error) {
-	name, options := w.Model, models.Options{Levels: w.levels()}
+	name, options := w.Model, w.options()
 	return func() (models.Model, error) {
 		model, err := catalog.New(name, options)
 		if err != nil {

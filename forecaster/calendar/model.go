@@ -38,6 +38,14 @@ func (m *Model) Score() models.Score {
 	return models.Score{}
 }
 
+// Substitute is that of the model inside.
+func (m *Model) Substitute() (string, error) {
+	if s, ok := m.inner.(models.Substituted); ok {
+		return s.Substitute()
+	}
+	return "", nil
+}
+
 // Train fits the model inside to the ordinary load.
 func (m *Model) Train(ctx context.Context, history features.Frame) error {
 	if err := history.Validate(); err != nil {

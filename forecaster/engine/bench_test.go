@@ -9,12 +9,12 @@ import (
 
 	"github.com/kedastral/kedastral/forecaster/adapters/recorded"
 	"github.com/kedastral/kedastral/forecaster/capacity"
-	"github.com/kedastral/kedastral/forecaster/clock"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/models"
 	"github.com/kedastral/kedastral/forecaster/models/catalog"
 	"github.com/kedastral/kedastral/forecaster/series"
 	"github.com/kedastral/kedastral/forecaster/storage"
+	"github.com/kedastral/kedastral/shared/clock"
 )
 
 // A thousand workloads of seven days at one-minute steps: what a workload

@@ -37,8 +37,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/kedastral/kedastral/forecaster/clock"
 	"github.com/kedastral/kedastral/forecaster/storage"
+	"github.com/kedastral/kedastral/shared/clock"
 )
 
 // Options are what an engine is made with besides its workloads.

@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/capacity"
-	"github.com/kedastral/kedastral/forecaster/clock"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/models"
 	"github.com/kedastral/kedastral/forecaster/series"
 	"github.com/kedastral/kedastral/forecaster/storage"
+	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 

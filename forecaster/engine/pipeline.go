@@ -126,6 +126,11 @@ func (p *Pipeline) document(at time.Time, observed forecast.Observation, f model
 		IntervalSeconds: seconds(p.w.Interval), StepSeconds: seconds(p.w.Step), HorizonSeconds: seconds(p.w.Horizon),
 		Values: f.Values, Quantiles: f.Quantiles, Observed: &observed,
 	}
+	if stood, ok := p.fit.(models.Substituted); ok {
+		if name, _ := stood.Substitute(); name != "" {
+			s.Model = name + " for " + s.Model
+		}
+	}
 	if scored, ok := p.fit.(models.Scored); ok {
 		s.Skill = scored.Score().Skill(p.w.Step)
 	}

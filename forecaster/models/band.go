@@ -22,6 +22,7 @@ type band struct {
 	reach    float64     // steps the offsets were learned for
 	centres  []float64   // of the blocks, in steps; ascending
 	offsets  [][]float64 // [level][block]
+	steps    [][]float64 // [level][step], of the trained horizon
 	exponent float64     // spread ∝ max(level, least)^exponent
 	least    float64
 }
@@ -144,7 +145,7 @@ func outer(a, b, level float64) float64 {
 func logit(p float64) float64 { return math.Log(p / (1 - p)) }
 
 // spread is the unit of the offsets at a level of the path.
-func (b band) spread(level float64) float64 {
+func (b *band) spread(level float64) float64 {
 	switch b.exponent {
 	case 0:
 		return 1
@@ -155,34 +156,52 @@ func (b band) spread(level float64) float64 {
 }
 
 // at is the quantile of one step, interpolated between the blocks' centres.
-func (b band) at(level, step int, path, floor float64) float64 {
+func (b *band) at(level, step int, path, floor float64) float64 {
+	return max(floor, path+b.offset(level, step)*b.spread(path))
+}
+
+// lay works the offsets of a horizon out once, for all forecasts to come.
+func (b *band) lay(horizon int) {
+	steps := make([][]float64, len(b.levels))
+	for l := range steps {
+		steps[l] = make([]float64, horizon)
+		for h := range steps[l] {
+			steps[l][h] = b.offset(l, h)
+		}
+	}
+	b.steps = steps
+}
+
+// offset is one step's, between those of the blocks around it.
+func (b *band) offset(level, step int) float64 {
+	if level < len(b.steps) && step < len(b.steps[level]) {
+		return b.steps[level][step]
+	}
 	offsets, h := b.offsets[level], float64(step)
 	i, _ := slices.BinarySearch(b.centres, h)
-	var offset float64
 	switch {
 	case i == 0:
-		offset = offsets[0]
+		return offsets[0]
 	case i == len(offsets):
-		offset = offsets[i-1] * math.Sqrt(max(1, (h+1)/b.reach)) // farther than trained: like a random walk
+		return offsets[i-1] * math.Sqrt(max(1, (h+1)/b.reach)) // farther than trained: like a random walk
 	default:
 		share := (h - b.centres[i-1]) / (b.centres[i] - b.centres[i-1])
-		offset = offsets[i-1] + share*(offsets[i]-offsets[i-1])
+		return offsets[i-1] + share*(offsets[i]-offsets[i-1])
 	}
-	return max(floor, path+offset*b.spread(path))
 }
 
 // quantiles are the paths of all levels around a path, made to ascend.
-func (b band) quantiles(path []float64, floor float64) []forecast.Quantile {
-	quantiles := make([]forecast.Quantile, len(b.levels))
+func (b *band) quantiles(path []float64, floor float64) []forecast.Quantile {
+	quantiles, all := make([]forecast.Quantile, len(b.levels)), make([]float64, len(b.levels)*len(path))
 	for l, level := range b.levels {
-		values := make([]float64, len(path))
-		for h, v := range path {
-			values[h] = b.at(l, h, v, floor)
-			if l > 0 {
-				values[h] = max(values[h], quantiles[l-1].Values[h])
-			}
+		quantiles[l] = forecast.Quantile{Level: level, Values: all[l*len(path) : (l+1)*len(path) : (l+1)*len(path)]}
+	}
+	for h, v := range path {
+		spread, least := b.spread(v), floor
+		for l := range quantiles {
+			least = max(least, v+b.offset(l, h)*spread)
+			quantiles[l].Values[h] = least
 		}
-		quantiles[l] = forecast.Quantile{Level: level, Values: values}
 	}
 	return quantiles
 }

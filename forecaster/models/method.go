@@ -53,6 +53,18 @@ type fit struct {
 	step   time.Duration
 	band   band
 	score  Score
+	end    time.Time // of the history
+	floor  float64   // lowest of it
+}
+
+// lowest is that of a frame. One that goes on from a history without negative
+// values need only be searched from its end.
+func (f *fit) lowest(frame features.Frame) float64 {
+	observed := frame.Observed
+	if newer := int(frame.Origin().Sub(f.end) / f.step); f.floor == 0 && newer >= 0 && newer < len(observed) {
+		observed = observed[len(observed)-newer:]
+	}
+	return lowest(observed)
 }
 
 // Calibrate makes a model of the methods that newMethod returns, a fresh one
@@ -89,9 +101,13 @@ func (c *Calibrated) Train(ctx context.Context, history features.Frame) error {
 		return fmt.Errorf("measuring %s: %w", c.name, err)
 	}
 	band, measured := calibrate(past, c.options.Levels)
+	band.lay(history.Horizon)
 	score := past.score(c.options.Levels, measured)
 	score.Scale = seasonalScale(history)
-	c.last.Store(&fit{method: method, step: history.Step, band: band, score: score})
+	c.last.Store(&fit{
+		method: method, step: history.Step, band: band, score: score,
+		end: history.Origin(), floor: lowest(history.Observed),
+	})
 	return nil
 }
 
@@ -131,9 +147,19 @@ func (c *Calibrated) Predict(ctx context.Context, frame features.Frame) (Forecas
 	return c.spread(f, frame, path)
 }
 
+// Around is what Predict makes of a path that was forecast elsewhere: bounded,
+// with the last fit's band around it. It keeps the path.
+func (c *Calibrated) Around(frame features.Frame, path []float64) (Forecast, error) {
+	f := c.last.Load()
+	if f == nil {
+		return Forecast{}, fmt.Errorf("%s: %w", c.name, ErrUntrained)
+	}
+	return c.spread(f, frame, path)
+}
+
 // spread puts the band around the path.
 func (c *Calibrated) spread(f *fit, frame features.Frame, path []float64) (Forecast, error) {
-	floor := lowest(frame.Observed)
+	floor := f.lowest(frame)
 	if err := clampPath(path, floor); err != nil {
 		return Forecast{}, fmt.Errorf("%s: %w", c.name, err)
 	}

@@ -13,6 +13,7 @@ package models
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/shared/forecast"
@@ -38,6 +39,13 @@ type Scored interface {
 	Score() Score
 }
 
+// Substituted is a model that may let another one answer in its stead.
+type Substituted interface {
+	// Substitute is the name of the model that made the last forecast in this
+	// one's stead, and why; blank where it answered itself.
+	Substitute() (name string, cause error)
+}
+
 // The errors of models.
 var (
 	ErrUntrained = errors.New("model is not trained")
@@ -54,7 +62,16 @@ type Forecast struct {
 
 // Options are what every model is made with.
 type Options struct {
-	Levels []float64 // quantile levels in (0, 1), ascending; may be empty
+	Levels  []float64 // quantile levels in (0, 1), ascending; may be empty
+	Order   string    // of arima and sarima, "p,d,q" or "p,d,q,P,D,Q"; blank is chosen from the data
+	Service Service   // what byom asks
+}
+
+// Service is where a model brought along answers.
+type Service struct {
+	URL     string        // http or https, without credentials
+	Token   string        // sent as a bearer token where it is not blank
+	Timeout time.Duration // of one question; 0 is 5 s
 }
 
 // Score is a model's record over rolling origins of the past, per block of the

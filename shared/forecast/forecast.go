@@ -133,3 +133,20 @@ func (s Snapshot) Age(now time.Time) time.Duration {
 	since := max(now.Sub(s.Received), now.Round(0).Sub(s.Received.Round(0)), 0)
 	return s.AgeAtReceipt + since
 }
+
+// Highest is the largest of the desired replicas over [age, age + window):
+// what has to be there within the window by a clock at which the snapshot is
+// this old. The step under way counts, a window shorter than a step means now,
+// and ok is false once the horizon has passed.
+func (s Snapshot) Highest(age, window time.Duration) (replicas int, ok bool) {
+	step := s.Step()
+	if step <= 0 || age < 0 {
+		return 0, false
+	}
+	from := int(age / step)
+	to := int((age + max(window, 1) + step - 1) / step)
+	for i := from; i < min(to, len(s.DesiredReplicas)); i++ {
+		replicas, ok = max(replicas, s.DesiredReplicas[i]), true
+	}
+	return replicas, ok
+}

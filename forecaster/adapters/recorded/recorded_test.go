@@ -14,8 +14,8 @@ import (
 	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/adapters/adaptertest"
 	"github.com/kedastral/kedastral/forecaster/adapters/recorded"
-	"github.com/kedastral/kedastral/forecaster/clock"
 	"github.com/kedastral/kedastral/forecaster/series"
+	"github.com/kedastral/kedastral/shared/clock"
 )
 
 func TestConformance(t *testing.T) {

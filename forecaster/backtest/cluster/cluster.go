@@ -168,3 +168,20 @@ func (l *Loop) Step(now time.Time, length time.Duration, load, capacityPerPod, t
 	}
 	l.Account.Add(length, load, capacityPerPod, l.Pods.Ready(now), after)
 }
+
+// Tune finds the target at which a policy costs about podHours, given what it
+// costs at a target: the higher the target, the fewer pods.
+func Tune(podHours, low, high float64, run func(target float64) Account) (Account, float64) {
+	const halvings = 30
+	var a Account
+	var target float64
+	for range halvings {
+		target = (low + high) / 2
+		if a = run(target); a.PodHours > podHours {
+			low = target
+		} else {
+			high = target
+		}
+	}
+	return a, target
+}

@@ -12,6 +12,11 @@ import (
 	"strings"
 
 	"github.com/kedastral/kedastral/forecaster/models"
+	"github.com/kedastral/kedastral/forecaster/models/arima"
+	"github.com/kedastral/kedastral/forecaster/models/auto"
+	"github.com/kedastral/kedastral/forecaster/models/byom"
+	"github.com/kedastral/kedastral/forecaster/models/ets"
+	"github.com/kedastral/kedastral/forecaster/models/theta"
 )
 
 // New makes the model of a name. A name that no model has is an error that
@@ -24,16 +29,49 @@ func New(name string, o models.Options) (models.Model, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
-	return makeModel(o), nil
+	m, err := makeModel(o)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", name, err)
+	}
+	return m, nil
 }
 
 // Names are the models' names, ascending.
 func Names() []string { return slices.Sorted(maps.Keys(all())) }
 
-func all() map[string]func(models.Options) models.Model {
-	return map[string]func(models.Options) models.Model{
-		"naive":          func(o models.Options) models.Model { return models.NewNaive(o) },
-		"seasonal-naive": func(o models.Options) models.Model { return models.NewSeasonalNaive(o) },
-		"baseline":       func(o models.Options) models.Model { return models.NewBaseline(o) },
+// constructor makes a model, or says which option it cannot work with.
+type constructor func(models.Options) (models.Model, error)
+
+func all() map[string]constructor {
+	return map[string]constructor{
+		"naive":          sure(models.NewNaive),
+		"seasonal-naive": sure(models.NewSeasonalNaive),
+		"auto":           sure(auto.New),
+		"baseline":       sure(models.NewBaseline),
+		"arima":          checked(arima.New),
+		"sarima":         checked(arima.NewSeasonal),
+		"ets":            sure(ets.New),
+		"holt-winters":   sure(ets.NewHoltWinters),
+		"theta":          sure(theta.NewModel),
+		"byom":           checked(newBYOM),
 	}
 }
+
+// sure is the constructor of a model that works with any options.
+func sure[M models.Model](makeModel func(models.Options) M) constructor {
+	return func(o models.Options) (models.Model, error) { return makeModel(o), nil }
+}
+
+// checked is the constructor of a model that may refuse options.
+func checked[M models.Model](makeModel func(models.Options) (M, error)) constructor {
+	return func(o models.Options) (models.Model, error) {
+		m, err := makeModel(o)
+		if err != nil {
+			return nil, err
+		}
+		return m, nil
+	}
+}
+
+// newBYOM asks a service, with the default model to fall back on.
+func newBYOM(o models.Options) (*byom.Model, error) { return byom.New(o, auto.New(o)) }

@@ -14,17 +14,24 @@ func TestModels(t *testing.T) {
 	for _, name := range catalog.Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			modeltest.Run(t, func(o models.Options) models.Model {
-				m, err := catalog.New(name, o)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if m.Name() != name {
-					t.Errorf("model %q calls itself %q", name, m.Name())
-				}
-				return m
-			})
+			if got := build(t, name)(models.Options{}).Name(); got != name {
+				t.Errorf("model %q calls itself %q", name, got)
+			}
+			modeltest.Run(t, build(t, name))
 		})
+	}
+}
+
+// build makes a model by name. The service of one that asks a service is not
+// there, so it must keep the contract with what it falls back on.
+func build(tb testing.TB, name string) modeltest.New {
+	return func(o models.Options) models.Model {
+		o.Service.URL = "http://127.0.0.1:1"
+		m, err := catalog.New(name, o)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return m
 	}
 }
 
@@ -38,18 +45,19 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("New(levels %v): no error", levels)
 		}
 	}
+	for name, o := range map[string]models.Options{
+		"arima": {Order: "1,1"}, "sarima": {Order: "a,b,c"}, "byom": {},
+	} {
+		if _, err := catalog.New(name, o); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("New(%s, %+v): %v; want an error that names the model", name, o, err)
+		}
+	}
 }
 
 func BenchmarkModels(b *testing.B) {
 	for _, name := range catalog.Names() {
 		b.Run(name, func(b *testing.B) {
-			modeltest.Bench(b, func(o models.Options) models.Model {
-				m, err := catalog.New(name, o)
-				if err != nil {
-					b.Fatal(err)
-				}
-				return m
-			})
+			modeltest.Bench(b, build(b, name))
 		})
 	}
 }
@@ -57,14 +65,13 @@ func BenchmarkModels(b *testing.B) {
 func FuzzNaive(f *testing.F)         { fuzz(f, "naive") }
 func FuzzSeasonalNaive(f *testing.F) { fuzz(f, "seasonal-naive") }
 func FuzzBaseline(f *testing.F)      { fuzz(f, "baseline") }
+func FuzzARIMA(f *testing.F)         { fuzz(f, "arima") }
+func FuzzSARIMA(f *testing.F)        { fuzz(f, "sarima") }
+func FuzzETS(f *testing.F)           { fuzz(f, "ets") }
+func FuzzHoltWinters(f *testing.F)   { fuzz(f, "holt-winters") }
+func FuzzTheta(f *testing.F)         { fuzz(f, "theta") }
 
 // Any history at all is refused or forecast, never worse.
 func fuzz(f *testing.F, name string) {
-	modeltest.Fuzz(f, func(o models.Options) models.Model {
-		m, err := catalog.New(name, o)
-		if err != nil {
-			f.Fatal(err)
-		}
-		return m
-	})
+	modeltest.Fuzz(f, build(f, name))
 }

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/kedastral/kedastral/forecaster/clock"
+	"github.com/kedastral/kedastral/shared/clock"
 )
 
 var noon = time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -1,0 +1,211 @@
+package auto
+
+import "math"
+
+// The reference curves: what the series would be if only its level could
+// differ. An expert is a curve and a way to follow the level beside it.
+const (
+	flat    = iota // nothing: the level is all
+	cycle          // the daily season and a cycle of another period
+	daily          // trimmed-mean daily season
+	weekly         // daily season and the smoothed departure from it in weeks before
+	fresh          // exponentially weighted mean of the slot over days, fast decay
+	profile        // the same, middle decay
+	slow           // the same, slow decay
+	dayAgo         // the value a day ago
+	weekAgo        // the value a week ago
+	median5        // the median of the slot over five days
+	curveCount
+)
+
+// profileDecays are the shares fresh, profile and slow keep per day.
+var profileDecays = [3]float64{0.5, 0.75, 0.9}
+
+const mostWeeks = 4 // weeks the weekly curve looks back
+
+// vintage is what was known of the seasons at one step: forecasts of the past
+// use the seasons of their past.
+type vintage struct {
+	at      int          // the step
+	daily   []float64    // per slot of the day, nil without a season
+	profile [3][]float64 // per slot, in the order of profileDecays
+	cycle   []float64    // per step of the period, counted from the Unix epoch; nil if there is none
+}
+
+// curves are the reference curves over the steps from lo on.
+type curves struct {
+	lo int
+	at [curveCount][]float64
+}
+
+func (c *curves) value(k, t int) float64 {
+	if k == flat {
+		return 0
+	}
+	return c.at[k][t-c.lo]
+}
+
+// draw lays out the curves of a vintage over [lo, hi), of which forecasts see
+// ahead steps. Further than a day (a week) ahead, yesterday (last week) repeats.
+func (w *workspace) draw(v *vintage, lo, hi, ahead int) {
+	g, c := &w.grid, &w.curves
+	c.lo = lo
+	for k := cycle; k < curveCount; k++ {
+		c.at[k] = grow(c.at[k], hi-lo)
+	}
+	if v.cycle != nil {
+		w.drawCycle(v, lo, hi)
+	}
+	if v.daily == nil {
+		return
+	}
+	known := v.at // the newest step that any forecast from the vintage may look at
+	if ahead <= g.day {
+		known = hi - ahead
+	}
+	w.drawWeekly(v, lo, hi)
+	for t := lo; t < hi; t++ {
+		i, s := t-lo, g.slot[t]
+		c.at[daily][i] = v.daily[s]
+		c.at[fresh][i], c.at[profile][i], c.at[slow][i] = v.profile[0][s], v.profile[1][s], v.profile[2][s]
+		days, weeks := 1, 1
+		if t >= known+g.day {
+			days += (t - known) / g.day
+		}
+		if t >= known+g.week {
+			weeks += (t - known) / g.week
+		}
+		c.at[dayAgo][i] = w.lag(t, days, v.daily[s])
+		c.at[weekAgo][i] = w.lag(t, 7*weeks, c.at[dayAgo][i])
+		c.at[median5][i] = w.slotMedian(t, days, v.daily[s])
+	}
+}
+
+// drawCycle lays out the cycle on top of the daily season, if there is one.
+func (w *workspace) drawCycle(v *vintage, lo, hi int) {
+	at := w.curves.at[cycle]
+	phase := w.grid.phase(lo, len(v.cycle))
+	for t := lo; t < hi; t++ {
+		at[t-lo] = v.cycle[phase]
+		if v.daily != nil {
+			at[t-lo] += v.daily[w.grid.slot[t]]
+		}
+		if phase++; phase == len(v.cycle) {
+			phase = 0
+		}
+	}
+}
+
+// drawWeekly lays out the daily season and, smoothed over an hour to either
+// side, how the same time departed from it in the weeks before. As many weeks
+// count for every step, or the curve would leap where history ends.
+func (w *workspace) drawWeekly(v *vintage, lo, hi int) {
+	g := &w.grid
+	w.sum = grow(w.sum, v.at+1)
+	w.sum[0] = 0
+	for i := range v.at {
+		w.sum[i+1] = w.sum[i] + g.z[i] - v.daily[g.slot[i]]
+	}
+	weeks := 0
+	for weeks < mostWeeks && g.ago(lo, 7*weeks+7) >= g.hour {
+		weeks++
+	}
+	for t := lo; t < hi; t++ {
+		depart := 0.0
+		for k := 1; k <= weeks; k++ {
+			u := g.ago(t, 7*k)
+			if from, to := max(0, u-g.hour), min(v.at, u+g.hour+1); from < to {
+				depart += (w.sum[to] - w.sum[from]) / float64((to-from)*weeks)
+			}
+		}
+		w.curves.at[weekly][t-lo] = v.daily[g.slot[t]] + depart
+	}
+}
+
+// lag is the value some days before t, or other where history does not reach.
+func (w *workspace) lag(t, days int, other float64) float64 {
+	if u := w.grid.ago(t, days); u >= 0 && u < w.grid.n {
+		return w.grid.z[u]
+	}
+	return other
+}
+
+// slotMedian is the median of t's slot over five days, the newest being some
+// days ago.
+func (w *workspace) slotMedian(t, days int, other float64) float64 {
+	var buf [5]float64
+	v := buf[:0]
+	for k := days; k < days+len(buf); k++ {
+		if u := w.grid.ago(t, k); u >= 0 && u < w.grid.n {
+			v = append(v, w.grid.z[u])
+		}
+	}
+	if len(v) == 0 {
+		return other
+	}
+	insertionSort(v)
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+// begin readies a vintage for a replay.
+func (v *vintage) begin(day, period int, seasonal bool) {
+	*v = vintage{daily: v.daily[:0], profile: v.profile, cycle: v.cycle[:0]}
+	if period > 0 {
+		v.cycle = grow(v.cycle, period)
+	} else {
+		v.cycle = nil
+	}
+	if !seasonal {
+		v.daily = nil
+		return
+	}
+	v.daily = grow(v.daily, day)
+	for i := range v.profile {
+		v.profile[i] = grow(v.profile[i], day)
+		for k := range v.profile[i] {
+			v.profile[i][k] = math.NaN()
+		}
+	}
+}
+
+// advance brings the vintage forward to step c.
+func (w *workspace) advance(v *vintage, c int) {
+	g := &w.grid
+	if v.daily != nil {
+		w.season(v.daily, c)
+		for t := v.at; t < c; t++ {
+			if g.ok[t] {
+				v.blend(int(g.slot[t]), g.z[t])
+			}
+		}
+		for i := range v.profile {
+			bridgeSlots(v.profile[i])
+		}
+	}
+	v.at = c
+	if v.cycle != nil {
+		w.recur(v)
+	}
+}
+
+// blend takes a value into the profiles.
+func (v *vintage) blend(slot int, z float64) {
+	for i, d := range profileDecays {
+		if p := &v.profile[i][slot]; math.IsNaN(*p) {
+			*p = z
+		} else {
+			*p = d**p + (1-d)*z
+		}
+	}
+}
+
+// clone is a copy to keep.
+func (v *vintage) clone() vintage {
+	out := vintage{at: v.at, daily: append([]float64(nil), v.daily...), cycle: append([]float64(nil), v.cycle...)}
+	for i := range v.profile {
+		if v.daily != nil {
+			out.profile[i] = append([]float64(nil), v.profile[i]...)
+		}
+	}
+	return out
+}

@@ -1,0 +1,124 @@
+package auto
+
+import "math"
+
+const (
+	hours      = 24
+	leastLevel = 0.05  // of the mean level's root; below it spreads shrink no further
+	hourFew    = 5     // origins an hour's width is drawn to one with
+	margin     = 0.005 // share of the loss a less plain spread must save
+)
+
+// powers are how a spread may grow with the scaled forecast: not at all, which
+// is with the root of the level; with the level; or such that it is constant in
+// the metric's unit.
+var powers = [...]float64{0, 1, -1}
+
+// spread is how wide the law around a forecast is, besides its quantiles.
+type spread struct {
+	power  float64
+	hourly []float64 // relative width by hour of the local day, nil if even
+}
+
+// width is the spread at a scaled forecast p for a slot of the day.
+func (s *spread) width(p float64, slot, day int32) float64 {
+	width := 1.0
+	switch s.power {
+	case 1:
+		width = max(p, leastLevel)
+	case -1:
+		width = 1 / max(p, leastLevel)
+	}
+	if s.hourly != nil {
+		x := float64(slot)/float64(day)*hours - 0.5
+		i := int(math.Floor(x))
+		x -= float64(i)
+		width *= s.hourly[(i+hours)%hours]*(1-x) + s.hourly[(i+1)%hours]*x
+	}
+	return width
+}
+
+// chooseSpread picks power and hourly widths by the pinball loss either half
+// of the replay has under the law of the other.
+func (w *workspace) chooseSpread(f *fit) {
+	best := math.Inf(1)
+	var chosen spread
+	for _, power := range powers {
+		if f.scaling.signed && power != 0 {
+			continue
+		}
+		f.spread = spread{power: power}
+		for _, hourly := range [2][]float64{nil, w.hourly(f)} {
+			f.spread.hourly = hourly
+			if loss := w.trial(f); loss < best*(1-margin) {
+				best, chosen = loss, f.spread
+			}
+		}
+	}
+	f.spread = chosen
+}
+
+// trial is the pinball loss under the current spread across halves of the
+// replay, at a near, a middle and the last knot.
+func (w *workspace) trial(f *fit) float64 {
+	levels := [2]float64{0.75, 0.92}
+	var law [2]float64
+	K, N, total := len(f.knots), len(w.origins), 0.0
+	for _, k := range [3]int{0, K / 2, K - 1} {
+		for half := range 2 {
+			w.misses = w.collect(w.misses[:0], f, k, half*N/2, (half+1)*N/2, 1)
+			conformal(law[:], w.misses, levels[:])
+			for i := (1 - half) * N / 2; i < (2-half)*N/2; i++ {
+				y, p := w.target[i*K+k], w.mean[i*K+k]
+				if math.IsNaN(y) {
+					continue
+				}
+				width := f.spread.width(p, w.grid.slot[w.origins[i]+f.knots[k]-1], int32(w.grid.day))
+				for l, level := range levels {
+					total += w.recency[i] * pinball(f.scaling.out(y), f.scaling.out(p+law[l]*width), level)
+				}
+			}
+		}
+	}
+	return total
+}
+
+// pinball is the loss of a quantile q of a level when y came.
+func pinball(y, q, level float64) float64 { return max(level*(y-q), (level-1)*(y-q)) }
+
+// hourly is the relative size of the misses by hour of the local day, smoothed
+// over the neighbours and drawn to one where there are few.
+func (w *workspace) hourly(f *fit) []float64 {
+	K, day := len(f.knots), w.grid.day
+	var sum, count [hours]float64
+	even := spread{power: f.spread.power}
+	for k, h := range f.knots {
+		w.errs = w.errs[:0]
+		total, n := 0.0, 0.0
+		for i := range w.origins {
+			size := abs(w.target[i*K+k]-w.mean[i*K+k]) / even.width(w.mean[i*K+k], 0, 1)
+			w.errs = append(w.errs, size)
+			if !math.IsNaN(size) {
+				total += size
+				n++
+			}
+		}
+		if total == 0 {
+			continue
+		}
+		for i, size := range w.errs {
+			if !math.IsNaN(size) {
+				hour := int(w.grid.slot[w.origins[i]+h-1]) * hours / day
+				sum[hour] += min(size*n/total, 4)
+				count[hour]++
+			}
+		}
+	}
+	out := make([]float64, hours)
+	few := hourFew * float64(K)
+	for h := range out {
+		a, b := (h+hours-1)%hours, (h+1)%hours
+		out[h] = (sum[h] + (sum[a]+sum[b])/2 + few) / (count[h] + (count[a]+count[b])/2 + few)
+	}
+	return out
+}

@@ -1,0 +1,82 @@
+package cache
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kedastral/kedastral/shared/forecast"
+)
+
+// entry is one workload: what its last fetches said and when to fetch again.
+type entry struct {
+	workload string
+	created  time.Time
+	last     atomic.Pointer[result] // nil until the first fetch ended
+	fetched  chan struct{}          // closed when the first fetch ended
+	closed   sync.Once
+	asked    atomic.Bool // since the last tick
+	queued   atomic.Bool // waiting for a worker or with one; guards due
+
+	due       time.Time // when to fetch next
+	lastAsked time.Time // owned by Run's loop
+}
+
+// result is a snapshot, or why there is none.
+type result struct {
+	snapshot forecast.Snapshot
+	err      error
+}
+
+func newEntry(workload string, now time.Time) *entry {
+	return &entry{workload: workload, created: now, lastAsked: now, fetched: make(chan struct{})}
+}
+
+// ask notes a question. The load spares the cache line that all callers share.
+func (e *entry) ask() {
+	if !e.asked.Load() {
+		e.asked.Store(true)
+	}
+}
+
+func (e *entry) answer() (forecast.Snapshot, error) {
+	r := e.last.Load()
+	if r == nil {
+		return forecast.Snapshot{}, fmt.Errorf("workload %q: %w", e.workload, ErrPending)
+	}
+	return r.snapshot, r.err
+}
+
+// settle stores what a fetch said and reports what became of it. A failure
+// never replaces a snapshot, nor does a snapshot generated before the one held:
+// two forecasters that disagree must not make the answer alternate.
+func (e *entry) settle(s forecast.Snapshot, err error) outcome {
+	defer e.closed.Do(func() { close(e.fetched) })
+	old := e.last.Load()
+	had := old != nil && old.err == nil
+	switch {
+	case err != nil && had:
+		return failed
+	case err != nil:
+		e.last.Store(&result{err: err})
+		return failed
+	case had && s.GeneratedAt.Before(old.snapshot.GeneratedAt):
+		return superseded
+	}
+	e.last.Store(&result{snapshot: s})
+	if had {
+		return refreshed
+	}
+	return first
+}
+
+// outcome is what became of a fetch.
+type outcome int
+
+const (
+	failed     outcome = iota // no snapshot came
+	first                     // the workload's first snapshot came
+	refreshed                 // a snapshot came and replaced the one held
+	superseded                // a snapshot came that is older than the one held
+)

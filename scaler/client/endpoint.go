@@ -1,0 +1,83 @@
+package client
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/kedastral/kedastral/shared/forecast"
+)
+
+// How long an endpoint that cannot be reached is left alone: at first, at most.
+const (
+	shortest = 500 * time.Millisecond
+	longest  = 10 * time.Second
+)
+
+// errLeftAlone means that an endpoint failed a moment ago and was not asked.
+var errLeftAlone = errors.New("failed a moment ago, left alone for a while")
+
+// endpoint is one forecaster and whether it is worth asking.
+type endpoint struct {
+	host  string // for people
+	base  *url.URL
+	mu    sync.Mutex
+	pause time.Duration // the next pause's length; 0 while all is well
+	until time.Time     // when the pause ends
+	probe bool          // somebody is trying whether it answers again
+	told  bool          // an answer was logged since the last failure
+}
+
+func newEndpoint(u *url.URL) *endpoint {
+	return &endpoint{host: u.Host, base: u.JoinPath(forecast.Path)}
+}
+
+// admits is whether to ask now. After a failure one question at a time is let
+// through once the pause is over, to see whether it answers again.
+func (e *endpoint) admits(now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.pause == 0 {
+		return true
+	}
+	if e.probe || now.Before(e.until) {
+		return false
+	}
+	e.probe = true
+	return true
+}
+
+// succeeded ends the pauses; it reports whether that is news.
+func (e *endpoint) succeeded() (news bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	news = !e.told
+	e.pause, e.probe, e.told = 0, false, true
+	return news
+}
+
+// failed starts a pause, of the given length if the endpoint asked for one,
+// else twice as long as the last; it reports whether the failure is news. Of
+// many questions that fail together only the first counts.
+func (e *endpoint) failed(now time.Time, asked time.Duration) (news bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.pause > 0 && !e.probe {
+		return false
+	}
+	news = e.pause == 0
+	e.probe, e.told = false, false
+	e.pause = min(max(2*e.pause, shortest), longest)
+	wait := time.Duration((0.8 + 0.4*rand.Float64()) * float64(e.pause))
+	e.until = now.Add(max(wait, min(asked, 3*longest)))
+	return news
+}
+
+// abandoned gives the turn back when the asker went away without an answer.
+func (e *endpoint) abandoned() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.probe = false
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/kedastral/kedastral/scaler/client"
+	"github.com/kedastral/kedastral/shared/clock"
+	"github.com/kedastral/kedastral/shared/env"
+	"github.com/kedastral/kedastral/shared/forecast"
+	"github.com/kedastral/kedastral/shared/tlsconfig"
+)
+
+// config is every variable the scaler reads.
+type config struct {
+	Namespace     string   `env:"NAMESPACE, required" doc:"The namespace whose ScaledObjects are answered; those of any other are refused."`
+	ForecasterURL []string `env:"FORECASTER_URL, required" doc:"Forecasters to ask, in order of preference, separated by commas: http://forecaster.kedastral:8081."`
+
+	GRPCAddr string `env:"GRPC_ADDR, default=:50051" doc:"Address on which KEDA asks."`
+	HTTPAddr string `env:"HTTP_ADDR, default=:8082" doc:"Address of /healthz, /readyz, /metrics and /status."`
+
+	LeadTime         time.Duration `env:"LEAD_TIME, default=5m" doc:"How far ahead of now to look for the largest count; a trigger's leadTime overrides it."`
+	StaleAfter       time.Duration `env:"STALE_AFTER, default=10m" doc:"A forecast older than this is not used. Keep it above twice the forecaster's interval."`
+	FallbackReplicas *int          `env:"FALLBACK_REPLICAS" doc:"Replicas to answer when the forecast is stale; a trigger's fallbackReplicas overrides it. Unset: an error, on which the HPA does not scale down."`
+
+	CacheSize       int           `env:"CACHE_SIZE, default=10000" doc:"Workloads and triggers remembered; keep it above the number of ScaledObjects in the namespace."`
+	RefreshInterval time.Duration `env:"REFRESH_INTERVAL, default=15s" doc:"How often the forecaster is asked for a newer forecast of each workload."`
+	FetchTimeout    time.Duration `env:"FETCH_TIMEOUT, default=2s" doc:"Time for one question to one forecaster."`
+	MaxInFlight     int           `env:"MAX_IN_FLIGHT, default=1024" doc:"Calls answered at a time; more are refused."`
+
+	TLSCertFile     string `env:"TLS_CERT_FILE" doc:"PEM file of the certificate shown to KEDA. Unset: plain text."`
+	TLSKeyFile      string `env:"TLS_KEY_FILE" doc:"PEM file of its key."`
+	TLSClientCAFile string `env:"TLS_CLIENT_CA_FILE" doc:"PEM file of the authorities one of which must have issued KEDA's certificate."`
+
+	ForecasterCAFile     string `env:"FORECASTER_CA_FILE" doc:"PEM file of the authorities that issue the forecasters' certificates. Unset: the system's."`
+	ForecasterCertFile   string `env:"FORECASTER_CERT_FILE" doc:"PEM file of the certificate shown to the forecasters."`
+	ForecasterKeyFile    string `env:"FORECASTER_KEY_FILE" doc:"PEM file of its key."`
+	ForecasterServerName string `env:"FORECASTER_SERVER_NAME" doc:"Name the forecasters' certificates must bear, where it is not the host asked."`
+	ForecasterTokenFile  string `env:"FORECASTER_TOKEN_FILE" doc:"File of a bearer token for the forecasters, read again as it is rotated."`
+
+	ClockSpeed float64 `env:"CLOCK_SPEED, default=1" doc:"How much faster than real time this process lives, beside a forecaster that replays a recording at RECORDED_SPEED. For demonstrations."`
+
+	LogFormat string `env:"LOG_FORMAT, default=text" doc:"text or json."`
+	LogLevel  string `env:"LOG_LEVEL, default=info" doc:"debug, info, warn or error."`
+}
+
+// prefixes are ours: a variable that begins so and is not known is a fault.
+// Others with a known name's first letters are common in a cluster.
+func prefixes() []string {
+	return []string{"FORECASTER_", "LEAD_", "STALE_", "FALLBACK_", "CACHE_", "REFRESH_", "FETCH_", "CLOCK_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT"}
+}
+
+// load reads the configuration and reports everything wrong with it at once.
+func load(ctx context.Context, vars env.Vars) (config, error) {
+	var c config
+	err := env.Join(env.Load(ctx, vars, &c), env.Unknown(vars, prefixes(), env.Names(c)...))
+	return c, err
+}
+
+// Validate is asked by env.Load.
+func (c *config) Validate() error {
+	errs := []error{
+		env.AtLeast("LEAD_TIME", c.LeadTime, 0),
+		env.Positive("STALE_AFTER", c.StaleAfter),
+		env.Between("CACHE_SIZE", c.CacheSize, 1, 1_000_000),
+		env.AtLeast("REFRESH_INTERVAL", c.RefreshInterval, time.Second),
+		env.Positive("FETCH_TIMEOUT", c.FetchTimeout),
+		env.Between("MAX_IN_FLIGHT", c.MaxInFlight, 1, 1_000_000),
+		env.Between("CLOCK_SPEED", c.ClockSpeed, 1, 86_400),
+		env.OneOf("LOG_FORMAT", c.LogFormat, "text", "json"),
+		env.OneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
+		together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),
+		together("FORECASTER_CERT_FILE", c.ForecasterCertFile, "FORECASTER_KEY_FILE", c.ForecasterKeyFile),
+	}
+	if _, _, err := forecast.ParseWorkload(c.Namespace + "/x"); err != nil {
+		errs = append(errs, env.Fault{Name: "NAMESPACE", Value: c.Namespace, Rule: "must be the name of a Kubernetes namespace"})
+	}
+	if c.FallbackReplicas != nil {
+		errs = append(errs, env.Between("FALLBACK_REPLICAS", *c.FallbackReplicas, 1, 1<<31-1))
+	}
+	if c.TLSClientCAFile != "" && c.TLSCertFile == "" {
+		errs = append(errs, env.Fault{Name: "TLS_CLIENT_CA_FILE", Value: c.TLSClientCAFile, Rule: "needs TLS_CERT_FILE and TLS_KEY_FILE"})
+	}
+	_, err := c.forecasters()
+	return errors.Join(append(errs, err)...)
+}
+
+// together is a fault of the one that is unset while the other is set.
+func together(a, valueA, b, valueB string) error {
+	switch {
+	case valueA != "" && valueB == "":
+		return env.Fault{Name: b, Rule: "must be set together with " + a}
+	case valueA == "" && valueB != "":
+		return env.Fault{Name: a, Rule: "must be set together with " + b}
+	}
+	return nil
+}
+
+// forecasters are the URLs to ask.
+func (c *config) forecasters() ([]*url.URL, error) {
+	var urls []*url.URL
+	var errs []error
+	secured := false
+	for _, text := range c.ForecasterURL {
+		u, err := url.Parse(strings.TrimSpace(text))
+		if err != nil {
+			errs = append(errs, env.Fault{Name: "FORECASTER_URL", Value: text, Rule: "must be a list of URLs"})
+			continue
+		}
+		if err := client.CheckURL(u); err != nil {
+			errs = append(errs, env.Fault{Name: "FORECASTER_URL", Rule: err.Error()})
+		}
+		secured = secured || u.Scheme == "https"
+		urls = append(urls, u)
+	}
+	if !secured && c.forecasterTLS() != (tlsconfig.Files{}) {
+		errs = append(errs, env.Fault{Name: "FORECASTER_URL", Rule: "must be https for FORECASTER_CA_FILE, FORECASTER_CERT_FILE or FORECASTER_SERVER_NAME to have an effect"})
+	}
+	return urls, errors.Join(errs...)
+}
+
+func (c *config) forecasterTLS() tlsconfig.Files {
+	return tlsconfig.Files{
+		Cert: c.ForecasterCertFile, Key: c.ForecasterKeyFile,
+		CA: c.ForecasterCAFile, ServerName: c.ForecasterServerName,
+	}
+}
+
+func (c *config) serverTLS() tlsconfig.Files {
+	return tlsconfig.Files{Cert: c.TLSCertFile, Key: c.TLSKeyFile, CA: c.TLSClientCAFile}
+}
+
+// clock is the time that forecasts age by.
+func (c *config) clock() (clock.Clock, error) {
+	if c.ClockSpeed == 1 {
+		return clock.Real(), nil
+	}
+	return clock.Faster(time.Now(), c.ClockSpeed)
+}
+
+// fallback is FALLBACK_REPLICAS, 0 when unset.
+func (c *config) fallback() int {
+	if c.FallbackReplicas == nil {
+		return 0
+	}
+	return *c.FallbackReplicas
+}
