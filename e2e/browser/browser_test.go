@@ -130,7 +130,7 @@ func open(t *testing.T, width, height int, scheme string) *tab {
 	if _, err := exec.LookPath(path); err != nil {
 		t.Skipf("no browser: %v", err)
 	}
-	profile, err := os.MkdirTemp("", "kedastral-browser-")
+	profile, err := os.MkdirTemp("", "kedastral-browser-") //nolint:usetesting // see below
 	if err != nil {
 		t.Fatal(err)
 	}
