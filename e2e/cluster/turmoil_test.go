@@ -35,7 +35,7 @@ func TestScalerInTurmoil(t *testing.T) {
 	}
 	change("nothing", time.Minute)
 
-	if err := here.certify(t.Context()); err != nil {
+	if err := here.certify(t.Context(), "team-c"); err != nil {
 		t.Fatal(err)
 	}
 	if err := scaler.remount(t.Context()); err != nil {
