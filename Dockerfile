@@ -25,13 +25,13 @@ ARG VERSION=unknown
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     GOOS=$TARGETOS GOARCH=$TARGETARCH VERSION=$VERSION scripts/build /out
 
-FROM source AS components
-ARG VERSION=unknown
+# Read from the binaries themselves: what is linked in, and nothing else.
+FROM build AS components
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     mkdir /sbom \
-    && for main in forecaster scaler; do \
+    && for name in forecaster scaler; do \
          go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 \
-           app -json -licenses -noserial -main "$main" -output "/sbom/$main.cdx.json" . || exit 1; \
+           bin -json -licenses -noserial -version "$VERSION" -output "/sbom/$name.cdx.json" "/out/$name" || exit 1; \
        done
 
 FROM scratch AS sbom

@@ -10,26 +10,25 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// certify writes fresh certificates of both sides into team-c's Secrets, as
-// cert-manager would when they run out.
-func (h *home) certify(ctx context.Context) error {
+// certify writes fresh certificates of both sides into the namespace's Secrets,
+// as cert-manager would when they run out.
+func (h *home) certify(ctx context.Context, namespace string) error {
 	for name, host := range map[string]string{
-		"kedastral-scaler-tls":    "kedastral-scaler.team-c.svc",
+		"kedastral-scaler-tls":    "kedastral-scaler." + namespace + ".svc",
 		"kedastral-scaler-client": "keda",
 	} {
-		pair, err := h.keys.Issue(filepath.Join(h.work, name), host, host)
+		pair, err := h.keys.Issue(filepath.Join(h.work, namespace, name), host, host)
 		if err != nil {
 			return err
 		}
 		secret := corev1.Secret{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "team-c"},
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace},
 			Data:       map[string][]byte{},
 		}
 		for key, file := range map[string]string{"tls.crt": pair.Cert, "tls.key": pair.Key, "ca.crt": pair.CA} {

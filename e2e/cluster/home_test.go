@@ -135,7 +135,7 @@ func (h *home) applyOverlay(ctx context.Context) error {
 	if err := plane.Apply(ctx, h.Client, first); err != nil {
 		return err
 	}
-	if err := h.certify(ctx); err != nil {
+	if err := h.certify(ctx, "team-c"); err != nil {
 		return err
 	}
 	return plane.Apply(ctx, h.Client, rest)

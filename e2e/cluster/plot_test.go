@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,12 +67,10 @@ func axes(s *strings.Builder, rows []row, top int) {
 		fmt.Fprintf(s, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#eee"/><text x="%d" y="%.1f" text-anchor="end">%d</text>`+"\n",
 			margin, wide-margin, y(v, top), y(v, top), margin-8, y(v, top)+4, v)
 	}
-	last := ""
-	for i, r := range rows {
-		since := r.at.Sub(here.day.rush).Minutes()
-		if label := fmt.Sprintf("%+.0f min", since); label != last && since-float64(int(since)) < 0.02 {
-			last = label
-			fmt.Fprintf(s, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n", x(rows, i), high-margin+20, label)
+	for i := 1; i < len(rows); i++ {
+		before, minute := math.Floor(rows[i-1].at.Sub(here.day.rush).Minutes()), math.Floor(rows[i].at.Sub(here.day.rush).Minutes())
+		if minute > before {
+			fmt.Fprintf(s, `<text x="%.1f" y="%d" text-anchor="middle">%+.0f min</text>`+"\n", x(rows, i), high-margin+20, minute)
 		}
 	}
 }
