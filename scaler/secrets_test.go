@@ -85,7 +85,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	client := pb.NewExternalScalerClient(conn)
 	var out strings.Builder
 	ask := func(r *pb.ScaledObjectRef) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -109,34 +110,36 @@ func TestRunOnlyAnswersTrustedPeers(t *testing.T) {
 func TestRotationUnderLoad(t *testing.T) {
 	dir := t.TempDir()
 	trusted := x509.NewCertPool()
-	renew := func() string {
-		t.Helper()
-		fresh := t.TempDir()
-		made := pair(t, fresh, "scaler", time.Hour)
-		leaf, err := x509.ParseCertificate(made.Certificate[0])
+	var made []string
+	for range 4 { // all trusted from the start, so that a refusal is the scaler's fault
+		made = append(made, t.TempDir())
+		leaf, err := x509.ParseCertificate(pair(t, made[len(made)-1], "scaler", time.Hour).Certificate[0])
 		if err != nil {
 			t.Fatal(err)
 		}
 		trusted.AddCert(leaf)
+	}
+	renew := func(from string) {
+		t.Helper()
 		for _, file := range []string{"scaler.crt", "scaler.key"} {
-			if err := os.Rename(filepath.Join(fresh, file), filepath.Join(dir, file)); err != nil {
+			if err := os.Rename(filepath.Join(from, file), filepath.Join(dir, file)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		return string(made.Certificate[0])
 	}
-	last := renew()
-	var mu sync.Mutex // guards trusted, which grows while handshakes read it
+	newest, err := os.ReadFile(filepath.Join(made[3], "scaler.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, _ := pem.Decode(newest)
+	renew(made[0])
 	f := newForecaster(t)
 	p := launch(t, env.Vars{
 		"FORECASTER_URL": f.URL, "TLS_CERT_FILE": filepath.Join(dir, "scaler.crt"), "TLS_KEY_FILE": filepath.Join(dir, "scaler.key"),
 	})
 	dial := func() *grpc.ClientConn {
-		mu.Lock()
-		roots := trusted.Clone()
-		mu.Unlock()
 		conn, err := grpc.NewClient(p.conn.Target(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
-			MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: "scaler",
+			MinVersion: tls.VersionTLS12, RootCAs: trusted, ServerName: "scaler",
 		})))
 		if err != nil {
 			t.Error(err)
@@ -156,7 +159,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	for range 4 { // that stay, and that come anew with every call
 		callers.Go(func() {
 			conn := dial()
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 			for ctx.Err() == nil {
 				ask(conn)
 				time.Sleep(time.Millisecond)
@@ -171,10 +174,8 @@ func TestRotationUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for range 3 {
-		mu.Lock()
-		last = renew() // nobody may meet a certificate before trusting it
-		mu.Unlock()
+	for _, from := range made[1:] {
+		renew(from)
 		time.Sleep(1500 * time.Millisecond)
 	}
 	stop()
@@ -187,8 +188,8 @@ func TestRotationUnderLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer raw.Close()
-	if shown := raw.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw; string(shown) != last {
+	defer func() { _ = raw.Close() }()
+	if shown := raw.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw; !bytes.Equal(shown, last.Bytes) {
 		t.Error("the last certificate is not the one shown")
 	}
 }

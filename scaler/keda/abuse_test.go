@@ -59,8 +59,12 @@ func field(name, value string) []byte {
 func callHeader() []byte {
 	var b []byte
 	for _, f := range [][2]string{
-		{":method", "POST"}, {":scheme", "http"}, {":authority", "a"}, {":path", pb.ExternalScaler_GetMetrics_FullMethodName},
-		{"content-type", "application/grpc"}, {"te", "trailers"},
+		{":method", "POST"},
+		{":scheme", "http"},
+		{":authority", "a"},
+		{":path", pb.ExternalScaler_GetMetrics_FullMethodName},
+		{"content-type", "application/grpc"},
+		{"te", "trailers"},
 	} {
 		b = append(b, field(f[0], f[1])...)
 	}
@@ -74,7 +78,7 @@ func attack(addr string, says []byte, most time.Duration) {
 	if err != nil {
 		return
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(most))
 	go func() {
 		_, _ = io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")

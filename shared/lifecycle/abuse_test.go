@@ -23,7 +23,7 @@ func abuse(t *testing.T, addr, says, drip string) time.Duration {
 		t.Errorf("Dial = %v", err)
 		return 0
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_, _ = io.WriteString(c, says)
 	if drip != "" {
 		go func() {
