@@ -1,12 +1,17 @@
 package main
 
 import (
+	"log/slog"
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/kedastral/kedastral/forecaster/adapters/prom"
+	"github.com/kedastral/kedastral/forecaster/api"
 	"github.com/kedastral/kedastral/forecaster/engine"
+	"github.com/kedastral/kedastral/forecaster/storage"
 	"github.com/kedastral/kedastral/shared/docstest"
 )
 
@@ -17,7 +22,13 @@ func TestConfigurationIsDocumented(t *testing.T) {
 
 func TestMetricsAreDocumented(t *testing.T) {
 	docstest.Section(t, "../docs/metrics.md", "forecaster", docstest.Metrics(func(reg prometheus.Registerer) {
-		engine.NewMetrics(reg)
+		if _, err := engine.New(nil, engine.Options{
+			Store: storage.NewMemory(), Log: slog.New(slog.DiscardHandler), Metrics: engine.NewMetrics(reg),
+			Concurrency: 1, MaxDataAge: time.Minute, TickTimeout: time.Minute,
+		}); err != nil {
+			t.Error(err)
+		}
 		prom.NewMetrics(reg)
+		api.New(api.Options{Metrics: reg, Probes: http.NotFoundHandler()})
 	}))
 }

@@ -12,6 +12,9 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,5 +100,95 @@ func TestRunOnlyAnswersTrustedPeers(t *testing.T) {
 	}
 	if _, err := p.GetMetricSpec(t.Context(), ref()); err == nil {
 		t.Error("plain text: GetMetricSpec() = nil; want an error")
+	}
+}
+
+// TestRotationUnderLoad: while callers come and go, the scaler's certificate is
+// replaced again and again. No call fails, the
+// connections that are open stay, and new ones are shown the new certificate.
+func TestRotationUnderLoad(t *testing.T) {
+	dir := t.TempDir()
+	trusted := x509.NewCertPool()
+	renew := func() string {
+		t.Helper()
+		fresh := t.TempDir()
+		made := pair(t, fresh, "scaler", time.Hour)
+		leaf, err := x509.ParseCertificate(made.Certificate[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		trusted.AddCert(leaf)
+		for _, file := range []string{"scaler.crt", "scaler.key"} {
+			if err := os.Rename(filepath.Join(fresh, file), filepath.Join(dir, file)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return string(made.Certificate[0])
+	}
+	last := renew()
+	var mu sync.Mutex // guards trusted, which grows while handshakes read it
+	f := newForecaster(t)
+	p := launch(t, env.Vars{
+		"FORECASTER_URL": f.URL, "TLS_CERT_FILE": filepath.Join(dir, "scaler.crt"), "TLS_KEY_FILE": filepath.Join(dir, "scaler.key"),
+	})
+	dial := func() *grpc.ClientConn {
+		mu.Lock()
+		roots := trusted.Clone()
+		mu.Unlock()
+		conn, err := grpc.NewClient(p.conn.Target(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+			MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: "scaler",
+		})))
+		if err != nil {
+			t.Error(err)
+		}
+		return conn
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var calls, failed atomic.Int64
+	ask := func(conn *grpc.ClientConn) {
+		calls.Add(1)
+		if _, err := pb.NewExternalScalerClient(conn).GetMetricSpec(t.Context(), ref()); err != nil && failed.Add(1) == 1 {
+			t.Errorf("GetMetricSpec() while certificates rotate = %v", err)
+		}
+	}
+	var callers sync.WaitGroup
+	for range 4 { // that stay, and that come anew with every call
+		callers.Go(func() {
+			conn := dial()
+			defer conn.Close()
+			for ctx.Err() == nil {
+				ask(conn)
+				time.Sleep(time.Millisecond)
+			}
+		})
+		callers.Go(func() {
+			for ctx.Err() == nil {
+				conn := dial()
+				ask(conn)
+				_ = conn.Close()
+				time.Sleep(5 * time.Millisecond)
+			}
+		})
+	}
+	for range 3 {
+		mu.Lock()
+		last = renew() // nobody may meet a certificate before trusting it
+		mu.Unlock()
+		time.Sleep(1500 * time.Millisecond)
+	}
+	stop()
+	callers.Wait()
+	if n := calls.Load(); n < 100 || failed.Load() > 0 {
+		t.Errorf("%d of %d calls failed; want none of at least 100", failed.Load(), n)
+	}
+	raw, err := (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: trusted, ServerName: "scaler", NextProtos: []string{"h2"}}}).
+		DialContext(t.Context(), "tcp", strings.TrimPrefix(p.conn.Target(), "passthrough:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	if shown := raw.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw; string(shown) != last {
+		t.Error("the last certificate is not the one shown")
 	}
 }

@@ -117,8 +117,27 @@ func (e *Engine) loop(ctx context.Context, k *worker) {
 		e.tick(ctx, k, at)
 		<-e.slots
 		at = k.skipTo(at.Add(k.Interval), due().Add(k.Interval))
-		if e.Clock.Until(ctx, at.Add(delay)) != nil {
+		if at = e.await(ctx, k, at, delay); ctx.Err() != nil {
 			return
+		}
+	}
+}
+
+// await waits until the tick of at is due, and returns it. A tick that is more
+// than an interval ahead is one that a clock set back has moved away; the one
+// that is next by the clock as it now is takes its place, or the workload would
+// be silent until the clock has caught up.
+func (e *Engine) await(ctx context.Context, k *worker, at time.Time, delay time.Duration) time.Time {
+	for {
+		now := e.Clock.Now()
+		left := at.Add(delay).Sub(now)
+		if left > k.Interval {
+			at = k.due(now.Add(-delay)).Add(k.Interval)
+			k.log.WarnContext(ctx, "the clock was set back", "by", left-at.Add(delay).Sub(now), "next", at)
+			continue
+		}
+		if left <= 0 || e.Clock.Sleep(ctx, left) != nil {
+			return at
 		}
 	}
 }

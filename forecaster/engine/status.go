@@ -61,8 +61,14 @@ func (e *Engine) Latest(ctx context.Context, workload string) (forecast.Snapshot
 	if !ok {
 		return forecast.Snapshot{}, notReady(workload, k.outcome().fault)
 	}
+	now := e.Clock.Now()
+	if s.GeneratedAt.After(now) { // put before the clock was set back: it would seem young until then
+		if s = k.outcome().published; s.GeneratedAt.IsZero() || s.GeneratedAt.After(now) {
+			return forecast.Snapshot{}, notReady(workload, errFuture)
+		}
+	}
 	if s.Observed != nil {
-		if err := k.tooOld(*s.Observed, e.Clock.Now()); err != nil {
+		if err := k.tooOld(*s.Observed, now); err != nil {
 			return forecast.Snapshot{}, notReady(workload, err)
 		}
 	}

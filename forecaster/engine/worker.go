@@ -38,6 +38,7 @@ type outcome struct {
 	published forecast.Snapshot // the newest; zero before the first
 	decision  capacity.Decision // that it was published by
 	warnings  []string          // of the newest read that succeeded
+	history   series.DataFrame  // that the newest tick saw; no tick changes it, each makes its own
 }
 
 func newWorker(w Workload, o Options) *worker {
@@ -56,6 +57,7 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 	k.mu.Lock()
 	before := k.last.fault
 	k.last.attempted, k.last.at, k.last.fault, k.last.warnings = true, at, err, warnings
+	k.last.history = k.history
 	if !s.GeneratedAt.IsZero() {
 		k.last.published, k.last.decision = s, decision
 	}

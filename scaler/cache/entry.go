@@ -61,7 +61,7 @@ func (e *entry) settle(s forecast.Snapshot, err error) outcome {
 	case err != nil:
 		e.last.Store(&result{err: err})
 		return failed
-	case had && s.GeneratedAt.Before(old.snapshot.GeneratedAt):
+	case had && s.GeneratedAt.Before(old.snapshot.GeneratedAt) && !outlives(s, old.snapshot):
 		return superseded
 	}
 	e.last.Store(&result{snapshot: s})
@@ -69,6 +69,18 @@ func (e *entry) settle(s forecast.Snapshot, err error) outcome {
 		return refreshed
 	}
 	return first
+}
+
+// outlives reports whether s takes the place of a held snapshot although it
+// was generated before by the calendar: when the held one is overdue and s is
+// younger by its forecaster's own measure, a clock was set back, and waiting
+// for it to catch up would mean hours without a forecast.
+func outlives(s, held forecast.Snapshot) bool {
+	if s.Received.IsZero() {
+		return false
+	}
+	age := held.Age(s.Received)
+	return age >= 2*held.Interval() && s.Age(s.Received) < age
 }
 
 // outcome is what became of a fetch.

@@ -54,15 +54,15 @@ func NewRegistry() *prometheus.Registry {
 	return reg
 }
 
-// linked is the version that scripts/build has the linker write here, for a
-// build in a container has no repository to read it from. Nothing else writes it.
-var linked string
-
 // Version names the build in a line, for people.
 func Version() string {
 	version, revision := build()
 	return fmt.Sprintf("%s (%s, %s)", version, revision, runtime.Version())
 }
+
+// linked is the version that scripts/build has the linker write here, for a
+// build in a container has no repository to read it from. Nothing else writes it.
+var linked string
 
 // build is the version and the revision this binary was built from.
 func build() (version, revision string) {
