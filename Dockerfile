@@ -27,6 +27,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 
 # Read from the binaries themselves: what is linked in, and nothing else.
 FROM build AS components
+ARG VERSION=unknown
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     mkdir /sbom \
     && for name in forecaster scaler; do \
