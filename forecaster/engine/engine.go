@@ -38,13 +38,19 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/storage"
-	"github.com/kedastral/kedastral/shared/clock"
 )
+
+// Clock is the time an engine lives by. Its Now has a monotonic reading where
+// there is one, and its Sleep is not disturbed by the clock being set.
+type Clock interface {
+	Now() time.Time
+	Sleep(ctx context.Context, d time.Duration) error
+}
 
 // Options are what an engine is made with besides its workloads.
 type Options struct {
 	Store       storage.Store
-	Clock       clock.Clock // decides what is due and how old data is
+	Clock       Clock // decides what is due and how old data is
 	Log         *slog.Logger
 	Metrics     *Metrics
 	Concurrency int           // ticks that may run at once; ≥ 1
@@ -59,7 +65,7 @@ type Engine struct {
 	workers  map[string]*worker
 	order    []string // as configured
 	slots    chan struct{}
-	progress atomic.Int64 // Unix nanoseconds at which a tick last ended
+	progress atomic.Pointer[time.Time] // when a tick last ended, on the machine's clock
 	ready    atomic.Bool
 }
 
@@ -94,7 +100,7 @@ func New(workloads []Workload, o Options) (*Engine, error) {
 
 // Run ticks every workload until ctx ends, and returns when the last tick has.
 func (e *Engine) Run(ctx context.Context) error {
-	e.progress.Store(time.Now().UnixNano())
+	e.progressed()
 	var loops sync.WaitGroup
 	for _, name := range e.order {
 		loops.Go(func() { e.loop(ctx, e.workers[name]) })
@@ -116,11 +122,30 @@ func (e *Engine) loop(ctx context.Context, k *worker) {
 		at = k.skipTo(at, due())
 		e.tick(ctx, k, at)
 		<-e.slots
-		at = k.skipTo(at.Add(k.Interval), due().Add(k.Interval))
-		if e.Clock.Until(ctx, at.Add(delay)) != nil {
+		if at = e.await(ctx, k, at.Add(k.Interval), delay); ctx.Err() != nil {
 			return
 		}
 	}
+}
+
+// await waits until the tick that is wanted is due, or until ctx ends. It looks
+// at the clock every interval at the latest: where that was set back, what was
+// wanted is far away, and the tick to wait for is the next one by the new time.
+func (e *Engine) await(ctx context.Context, k *worker, wanted time.Time, delay time.Duration) time.Time {
+	next := func() time.Time { return k.due(e.Clock.Now().Add(-delay)).Add(k.Interval) }
+	wanted = k.skipTo(wanted, next())
+	for {
+		wanted = k.returnTo(wanted, next())
+		left := wanted.Add(delay).Sub(e.Clock.Now())
+		if left <= 0 || e.Clock.Sleep(ctx, min(left, k.Interval)) != nil {
+			return wanted
+		}
+	}
+}
+
+func (e *Engine) progressed() {
+	now := time.Now()
+	e.progress.Store(&now)
 }
 
 func (e *Engine) acquire(ctx context.Context) bool {
@@ -137,7 +162,7 @@ func (e *Engine) tick(ctx context.Context, k *worker, at time.Time) {
 	bounded, cancel := context.WithTimeout(ctx, e.TickTimeout)
 	defer cancel()
 	k.tick(bounded, at)
-	e.progress.Store(time.Now().UnixNano())
+	e.progressed()
 	if !e.ready.Load() {
 		e.ready.Store(e.warm() == nil)
 	}
@@ -177,7 +202,7 @@ func (e *Engine) warm() error {
 // several times as long as the busiest workload needs to have one.
 func (e *Engine) Healthy() error {
 	last := e.progress.Load()
-	if last == 0 || len(e.order) == 0 {
+	if last == nil || len(e.order) == 0 {
 		return nil
 	}
 	shortest := e.workers[e.order[0]].Interval
@@ -185,7 +210,7 @@ func (e *Engine) Healthy() error {
 		shortest = min(shortest, k.Interval)
 	}
 	limit := 3*shortest + e.TickTimeout
-	if silent := time.Since(time.Unix(0, last)); silent > limit {
+	if silent := time.Since(*last); silent > limit { // monotonic: a clock that is set stops no tick
 		return fmt.Errorf("no tick has ended for %v, longer than %v", silent.Round(time.Second), limit)
 	}
 	return nil

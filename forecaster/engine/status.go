@@ -62,7 +62,7 @@ func (e *Engine) Latest(ctx context.Context, workload string) (forecast.Snapshot
 		return forecast.Snapshot{}, notReady(workload, k.outcome().fault)
 	}
 	if s.Observed != nil {
-		if err := k.tooOld(*s.Observed, e.Clock.Now()); err != nil {
+		if err := k.tooOld(s, e.Clock.Now()); err != nil {
 			return forecast.Snapshot{}, notReady(workload, err)
 		}
 	}
@@ -125,7 +125,7 @@ func (k *worker) status(now time.Time) Status {
 		st.State = Silent
 	default:
 		st.show(p)
-		old := k.tooOld(*p.Observed, now)
+		old := k.tooOld(p, now)
 		switch {
 		case old != nil:
 			st.State = Silent

@@ -22,6 +22,7 @@ type worker struct {
 	store      storage.Store
 	metrics    *Metrics
 	log        *slog.Logger
+	clock      Clock
 	maxDataAge time.Duration
 	history    series.DataFrame // of the last successful read, moved on to the last tick
 
@@ -41,7 +42,7 @@ type outcome struct {
 }
 
 func newWorker(w Workload, o Options) *worker {
-	k := &worker{Workload: w, store: o.Store, metrics: o.Metrics, log: o.Log.With("workload", w.Name), maxDataAge: o.MaxDataAge}
+	k := &worker{Workload: w, store: o.Store, metrics: o.Metrics, log: o.Log.With("workload", w.Name), clock: o.Clock, maxDataAge: o.MaxDataAge}
 	k.pipeline = &Pipeline{w: w, took: o.Metrics.took}
 	return k
 }
@@ -95,7 +96,7 @@ func (k *worker) forecast(ctx context.Context, at time.Time) (forecast.Snapshot,
 	}
 	s, decision, err := k.pipeline.Snapshot(ctx, k.history)
 	if err == nil {
-		err = k.put(ctx, s)
+		s, err = k.put(ctx, s)
 	}
 	if err != nil {
 		return forecast.Snapshot{}, capacity.Decision{}, worse(fault, err)
@@ -150,25 +151,30 @@ func (k *worker) warned() []string {
 	return texts
 }
 
-// put publishes a snapshot whose data is young enough.
-func (k *worker) put(ctx context.Context, s forecast.Snapshot) error {
-	return guard(putStage, func() error {
-		if err := k.tooOld(*s.Observed, s.GeneratedAt); err != nil {
+// put publishes a snapshot whose data is young enough, with its age from now
+// on.
+func (k *worker) put(ctx context.Context, s forecast.Snapshot) (forecast.Snapshot, error) {
+	err := guard(putStage, func() error {
+		if err := k.tooOld(s, s.GeneratedAt); err != nil {
 			return err
 		}
+		s.Received = k.clock.Now()
+		s.AgeAtReceipt = max(0, s.Received.Sub(s.GeneratedAt))
 		return k.store.Put(ctx, s)
 	})
+	return s, err
 }
 
 // tooOld says that at now there is too little known of the present to publish
-// anything.
-func (k *worker) tooOld(newest forecast.Observation, now time.Time) error {
-	age := now.Sub(newest.At)
+// the snapshot. Its age counts, and not only its date, so that a clock that is
+// set back makes nothing young.
+func (k *worker) tooOld(s forecast.Snapshot, now time.Time) error {
+	age := s.Age(now) + s.GeneratedAt.Sub(s.Observed.At)
 	if age <= k.maxDataAge {
 		return nil
 	}
 	return fmt.Errorf("the newest observation of %s ended at %s, %v ago; after MAX_DATA_AGE=%v nothing is published: %w",
-		k.Metric, newest.At.Format(time.RFC3339), age.Round(time.Second), k.maxDataAge, errOldData)
+		k.Metric, s.Observed.At.Format(time.RFC3339), age.Round(time.Second), k.maxDataAge, errOldData)
 }
 
 // tell logs what changed: a fault when it begins or becomes another one, and
@@ -186,6 +192,17 @@ func (k *worker) tell(ctx context.Context, before, now error) {
 	case before != nil:
 		k.log.InfoContext(ctx, "tick succeeded again")
 	}
+}
+
+// returnTo is the wanted tick, or the next one where the clock was set back so
+// far that another tick comes before it. Less than an interval is waited out,
+// as any clock is set by a little now and then.
+func (k *worker) returnTo(wanted, next time.Time) time.Time {
+	if wanted.Sub(next) <= k.Interval {
+		return wanted
+	}
+	k.log.Warn("the clock was set back, ticks go on by the new time", "by_about", wanted.Sub(next), "next", next)
+	return next
 }
 
 // skipTo counts the ticks between the one that is wanted, if any is, and the

@@ -49,8 +49,8 @@ func (e *entry) answer() (forecast.Snapshot, error) {
 }
 
 // settle stores what a fetch said and reports what became of it. A failure
-// never replaces a snapshot, nor does a snapshot generated before the one held:
-// two forecasters that disagree must not make the answer alternate.
+// never replaces a snapshot, nor does one that [forecast.Snapshot.Replaces] says
+// is older: two forecasters that disagree must not make the answer alternate.
 func (e *entry) settle(s forecast.Snapshot, err error) outcome {
 	defer e.closed.Do(func() { close(e.fetched) })
 	old := e.last.Load()
@@ -61,7 +61,7 @@ func (e *entry) settle(s forecast.Snapshot, err error) outcome {
 	case err != nil:
 		e.last.Store(&result{err: err})
 		return failed
-	case had && s.GeneratedAt.Before(old.snapshot.GeneratedAt):
+	case had && !s.Replaces(old.snapshot):
 		return superseded
 	}
 	e.last.Store(&result{snapshot: s})
