@@ -21,7 +21,7 @@ type config struct {
 	Workloads []string `env:"WORKLOADS, required" doc:"Workloads to forecast, NAMESPACE/NAME, separated by commas."`
 
 	HTTPAddr        string `env:"HTTP_ADDR, default=:8081" doc:"Address of the API, /healthz, /readyz and /metrics."`
-	MaxConnections  int    `env:"MAX_CONNECTIONS, default=1024" doc:"Connections open at once; more wait."`
+	MaxConnections  int    `env:"MAX_CONNECTIONS, default=1024" doc:"Connections open at once, of one peer at most half; more wait."`
 	TLSCertFile     string `env:"TLS_CERT_FILE" doc:"PEM file of the certificate shown to scalers. Unset: plain text."`
 	TLSKeyFile      string `env:"TLS_KEY_FILE" doc:"PEM file of its key."`
 	TLSClientCAFile string `env:"TLS_CLIENT_CA_FILE" doc:"PEM file of the authorities one of which must have issued a client's certificate."`

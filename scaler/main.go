@@ -34,6 +34,8 @@ const (
 	patience  = 200 * time.Millisecond // of that, for a workload's first fetch
 	drain     = 10 * time.Second       // for calls and streams to end
 	lifeSigns = 10 * time.Second       // between two beats of a loop that is alive
+
+	connections = 1024 // open at once at each address; KEDA needs one, a person few
 )
 
 func main() {
@@ -168,7 +170,7 @@ func listen(ctx context.Context, cfg config) (calls, pages net.Listener, err err
 	if pages, err = bind.Listen(ctx, "tcp", cfg.HTTPAddr); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("HTTP_ADDR: %w", err), calls.Close())
 	}
-	return calls, pages, nil
+	return lifecycle.Limit(calls, connections), lifecycle.Limit(pages, connections), nil
 }
 
 // handler serves what people and Prometheus look at. Ready means able to
