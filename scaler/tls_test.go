@@ -12,6 +12,9 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +22,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
+	"github.com/kedastral/kedastral/e2e/kedalike"
 	"github.com/kedastral/kedastral/shared/env"
 )
 
@@ -97,5 +101,91 @@ func TestRunOnlyAnswersTrustedPeers(t *testing.T) {
 	}
 	if _, err := p.GetMetricSpec(t.Context(), ref()); err == nil {
 		t.Error("plain text: GetMetricSpec() = nil; want an error")
+	}
+}
+
+// TestRotationUnderLoad: the scaler's certificate is replaced, file by file,
+// while KEDA asks on old connections and on new ones. No question fails, and in
+// the end the new certificate is shown.
+func TestRotationUnderLoad(t *testing.T) {
+	dir, next := t.TempDir(), t.TempDir()
+	old, fresh := pair(t, dir, "scaler", time.Hour), pair(t, next, "scaler", 2*time.Hour)
+	client := pair(t, dir, "keda", time.Hour)
+	f := newForecaster(t)
+	p := launch(t, env.Vars{
+		"FORECASTER_URL": f.URL, "TLS_CERT_FILE": filepath.Join(dir, "scaler.crt"),
+		"TLS_KEY_FILE": filepath.Join(dir, "scaler.key"), "TLS_CLIENT_CA_FILE": filepath.Join(dir, "keda.crt"),
+	})
+	trusted := x509.NewCertPool()
+	for _, c := range []tls.Certificate{old, fresh} {
+		leaf, err := x509.ParseCertificate(c.Certificate[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		trusted.AddCert(leaf)
+	}
+	secure := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: trusted, ServerName: "scaler", Certificates: []tls.Certificate{client}}
+
+	ctx, stop := context.WithCancel(t.Context())
+	var askers sync.WaitGroup
+	var asked, failed atomic.Int64
+	round := func(c *kedalike.Client) {
+		if _, err := c.Ask(t.Context(), ref()); err != nil && failed.Add(1) == 1 {
+			t.Errorf("a round failed: %v", err)
+		}
+		asked.Add(3)
+	}
+	dial := func() *kedalike.Client {
+		c, err := kedalike.Dial(p.conn.Target(), grpc.WithTransportCredentials(credentials.NewTLS(secure.Clone())))
+		if err != nil {
+			t.Error(err)
+		}
+		return c
+	}
+	first := dial()
+	defer first.Close()
+	round(first) // the first question of all waits for its fetch
+	for range 2 {
+		askers.Go(func() {
+			for ctx.Err() == nil {
+				round(first)
+			}
+		})
+		askers.Go(func() {
+			for ctx.Err() == nil {
+				c := dial()
+				round(c)
+				_ = c.Close()
+			}
+		})
+	}
+	for _, file := range []string{"scaler.crt", "scaler.key"} { // for a while they do not match
+		time.Sleep(1500 * time.Millisecond)
+		content, err := os.ReadFile(filepath.Join(next, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shown := func() bool {
+		c, err := tls.Dial("tcp", strings.TrimPrefix(p.conn.Target(), "passthrough:"), secure)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return string(c.ConnectionState().PeerCertificates[0].Raw) == string(fresh.Certificate[0])
+	}
+	for end := time.Now().Add(10 * time.Second); !shown(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the new certificate is not shown 10s after it was put there")
+		}
+	}
+	stop()
+	askers.Wait()
+	t.Logf("%d calls, %d rounds failed", asked.Load(), failed.Load())
+	if asked.Load() < 300 || failed.Load() > 0 {
+		t.Errorf("%d calls, %d rounds of them failed; want at least 300 and none", asked.Load(), failed.Load())
 	}
 }

@@ -204,6 +204,30 @@ func healthy(t *testing.T, w *wire, within time.Duration) {
 	}
 }
 
+// The limits are told to every client as it connects.
+func TestLimitsAreAnnounced(t *testing.T) {
+	w, _ := wired(t, good, 10)
+	c := dialRaw(t, w.conn.Target())
+	_, _ = io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+	c.send(frameSettings, 0, 0, nil)
+	head := make([]byte, 9)
+	if _, err := io.ReadFull(c, head); err != nil || head[3] != frameSettings {
+		t.Fatalf("the first frame is %v, %v; want the settings", head, err)
+	}
+	body := make([]byte, binary.BigEndian.Uint32(head)>>8)
+	if _, err := io.ReadFull(c, body); err != nil {
+		t.Fatal(err)
+	}
+	const maxConcurrentStreams, maxHeaderListSize = 0x3, 0x6
+	told := map[uint16]uint32{}
+	for ; len(body) >= 6; body = body[6:] {
+		told[binary.BigEndian.Uint16(body)] = binary.BigEndian.Uint32(body[2:])
+	}
+	if told[maxConcurrentStreams] != 256 || told[maxHeaderListSize] != 16<<10 {
+		t.Errorf("settings %v; want 256 streams and 16 KiB of headers", told)
+	}
+}
+
 // Streams hoarded by one connection leave calls on all others theirs, and are
 // refused in words.
 func TestHoardedStreamsAreRefused(t *testing.T) {
