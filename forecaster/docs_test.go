@@ -1,12 +1,16 @@
 package main
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/kedastral/kedastral/forecaster/adapters/prom"
+	"github.com/kedastral/kedastral/forecaster/api"
 	"github.com/kedastral/kedastral/forecaster/engine"
+	"github.com/kedastral/kedastral/forecaster/storage"
+	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/shared/docstest"
 )
 
@@ -17,7 +21,12 @@ func TestConfigurationIsDocumented(t *testing.T) {
 
 func TestMetricsAreDocumented(t *testing.T) {
 	docstest.Section(t, "../docs/metrics.md", "forecaster", docstest.Metrics(func(reg prometheus.Registerer) {
-		engine.NewMetrics(reg)
+		if _, err := engine.New(nil, engine.Options{
+			Store: storage.NewMemory(), Clock: clock.Real(), Concurrency: 1, Metrics: engine.NewMetrics(reg),
+		}); err != nil {
+			t.Error(err)
+		}
 		prom.NewMetrics(reg)
+		api.New(api.Options{Metrics: reg, Probes: http.NotFoundHandler()})
 	}))
 }

@@ -94,7 +94,7 @@ type metric struct{ name, kind, labels, help string }
 type recorder []metric
 
 // description is how a Desc prints itself, the only way to read one.
-var description = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "(.*)", constLabels: \{[^}]*\}, variableLabels: \{([^}]*)\}\}$`)
+var description = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "(.*?)"(?:, unit: "[^"]*")?, constLabels: \{([^}]*)\}, variableLabels: \{([^}]*)\}\}$`)
 
 func (r *recorder) Register(c prometheus.Collector) error {
 	described := make(chan *prometheus.Desc)
@@ -107,15 +107,23 @@ func (r *recorder) Register(c prometheus.Collector) error {
 		if found == nil {
 			return fmt.Errorf("metric %s: its description cannot be read", d)
 		}
-		var labels []string
-		for label := range strings.SplitSeq(found[3], ",") {
-			if label != "" {
-				labels = append(labels, "`"+label+"`")
-			}
+		m := metric{found[1], kind(c, found[1]), strings.Join(labels(found[3], found[4]), ", "), found[2]}
+		if !slices.Contains(*r, m) { // one metric may be collected in parts that differ in a constant label
+			*r = append(*r, m)
 		}
-		*r = append(*r, metric{found[1], kind(c, found[1]), strings.Join(labels, ", "), found[2]})
 	}
 	return nil
+}
+
+// labels are the names of a metric's labels, the constant ones first.
+func labels(constant, variable string) []string {
+	var names []string
+	for label := range strings.SplitSeq(constant+","+variable, ",") {
+		if name, _, _ := strings.Cut(label, "="); name != "" {
+			names = append(names, "`"+name+"`")
+		}
+	}
+	return names
 }
 
 func (r *recorder) MustRegister(all ...prometheus.Collector) {
