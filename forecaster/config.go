@@ -38,6 +38,7 @@ type config struct {
 	PrometheusCAFile          string            `env:"PROMETHEUS_CA_FILE" doc:"PEM file of the authorities that issue its certificate. Unset: the system's."`
 	PrometheusCertFile        string            `env:"PROMETHEUS_CERT_FILE" doc:"PEM file of the certificate shown to it."`
 	PrometheusKeyFile         string            `env:"PROMETHEUS_KEY_FILE" doc:"PEM file of its key."`
+	PrometheusServerName      string            `env:"PROMETHEUS_SERVER_NAME" doc:"Name its certificate must bear, where it is not the host of the URL or that is an IP address."`
 	PrometheusTimeout         time.Duration     `env:"PROMETHEUS_TIMEOUT, default=10s" doc:"Time for one query."`
 	ScrapeInterval            time.Duration     `env:"SCRAPE_INTERVAL, default=15s" doc:"How often Prometheus scrapes: a step is read this long after it ended, so that it is complete."`
 
@@ -156,7 +157,7 @@ func (c config) serverFiles() tlsconfig.Files {
 
 // prometheusFiles are the files of TLS to Prometheus.
 func (c config) prometheusFiles() tlsconfig.Files {
-	return tlsconfig.Files{Cert: c.PrometheusCertFile, Key: c.PrometheusKeyFile, CA: c.PrometheusCAFile}
+	return tlsconfig.Files{Cert: c.PrometheusCertFile, Key: c.PrometheusKeyFile, CA: c.PrometheusCAFile, ServerName: c.PrometheusServerName}
 }
 
 // settle is how long after a step its data is complete at the source.
