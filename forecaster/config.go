@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/kedastral/kedastral/forecaster/adapters/prom"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
 	"github.com/kedastral/kedastral/shared/tlsconfig"
@@ -125,8 +126,14 @@ func (c *config) Validate() error {
 	if c.TLSClientCAFile != "" && c.TLSCertFile == "" {
 		errs = append(errs, env.Fault{Name: "TLS_CLIENT_CA_FILE", Value: c.TLSClientCAFile, Rule: "needs TLS_CERT_FILE and TLS_KEY_FILE"})
 	}
-	if c.Source == fromPrometheus && c.PrometheusURL == "" {
+	switch {
+	case c.Source != fromPrometheus:
+	case c.PrometheusURL == "":
 		errs = append(errs, env.Fault{Name: "PROMETHEUS_URL", Rule: "is required with SOURCE=prometheus"})
+	default:
+		if err := prom.CheckURL(c.PrometheusURL); err != nil {
+			errs = append(errs, env.Fault{Name: "PROMETHEUS_URL", Rule: err.Error()})
+		}
 	}
 	return errors.Join(errs...)
 }

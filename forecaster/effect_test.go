@@ -104,11 +104,11 @@ func effects() map[string]struct {
 		"PREWARM_WINDOW_STEPS": {[]string{"PREWARM_WINDOW_STEPS", "30", "EVENTS", "2026-12-24T20:30/2026-12-24T23:00 x3"}, func(a, b s) bool {
 			return b.DesiredReplicas[0] > a.DesiredReplicas[0] && b.DesiredReplicas[0] == b.DesiredReplicas[30]
 		}},
-		"REACTIVE_FLOOR":       {[]string{"REACTIVE_FLOOR", "false"}, less},
-		"NOWCAST_LIFT":         {[]string{"NOWCAST_LIFT", "true"}, more},
-		"SHADOW":               {[]string{"SHADOW", "true"}, func(a, b s) bool { return a.Mode != forecast.Shadow && b.Mode == forecast.Shadow }},
-		"HPA_TOLERANCE":        {[]string{"HPA_TOLERANCE", "0.1"}, more},
-		"MODEL":                {[]string{"MODEL", "naive"}, func(a, b s) bool { return a.Model == "baseline" && b.Model == "naive" }},
+		"REACTIVE_FLOOR": {[]string{"REACTIVE_FLOOR", "false"}, less},
+		"NOWCAST_LIFT":   {[]string{"NOWCAST_LIFT", "true"}, more},
+		"SHADOW":         {[]string{"SHADOW", "true"}, func(a, b s) bool { return a.Mode != forecast.Shadow && b.Mode == forecast.Shadow }},
+		"HPA_TOLERANCE":  {[]string{"HPA_TOLERANCE", "0.1"}, more},
+		"MODEL":          {[]string{"MODEL", "naive"}, func(a, b s) bool { return a.Model == "baseline" && b.Model == "naive" }},
 		"ORDER": {[]string{"MODEL", "arima", "ORDER", "0,1,0", "WINDOW", "6h"}, func(_, b s) bool {
 			return slices.Min(b.Values) == slices.Max(b.Values) // a random walk stays where it is
 		}},

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -66,8 +66,8 @@ func lagging(t *testing.T, by time.Duration) string {
 		if err := r.ParseForm(); err != nil {
 			t.Error(err)
 		}
-		if end := time.Now().Add(-by).Unix(); r.Form.Get("end") > fmt.Sprint(end) {
-			r.Form.Set("end", fmt.Sprint(end))
+		if end := strconv.FormatInt(time.Now().Add(-by).Unix(), 10); r.Form.Get("end") > end {
+			r.Form.Set("end", end)
 		}
 		answerRange(w, r)
 	}))
@@ -111,13 +111,13 @@ func TestMaxConnectionsHasItsEffect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer first.Close()
+	defer func() { _ = first.Close() }()
 	time.Sleep(50 * time.Millisecond)
 	second, err := net.Dial("tcp", address) //nolint:noctx // as above
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer second.Close()
+	defer func() { _ = second.Close() }()
 	_ = second.SetDeadline(time.Now().Add(3 * time.Second))
 	if _, err := second.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("MAX_CONNECTIONS=2: the second connection of one peer is kept (%v); want it closed", err)

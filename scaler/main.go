@@ -104,7 +104,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log.InfoContext(ctx, "listening", "grpc", calls.Addr().String(), "http", pages.Addr().String(), "namespace", cfg.Namespace, "tls", secure != nil)
+	log.InfoContext(ctx, "listening", "version", telemetry.Version(), "grpc", calls.Addr().String(), "http", pages.Addr().String(), "namespace", cfg.Namespace, "tls", secure != nil)
 
 	web := lifecycle.NewServer(handler(ctx, cfg.Namespace, service, reg, pulse), log)
 	transport := keda.Transport{Server: service, TLS: secure, MaxInFlight: cfg.MaxInFlight, Grace: drain}
@@ -113,7 +113,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	parts.Go("grpc", func(ctx context.Context) error { return transport.Serve(ctx, calls) })
 	parts.Go("http", func(ctx context.Context) error { return lifecycle.ServeHTTP(ctx, web, pages, drain) })
 	err = parts.Run(ctx)
-	log.InfoContext(ctx, "ended", "err", err)
+	log.InfoContext(ctx, "ended")
 	return err
 }
 

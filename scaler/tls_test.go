@@ -143,7 +143,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		return c
 	}
 	first := dial()
-	defer first.Close()
+	defer func() { _ = first.Close() }()
 	round(first) // the first question of all waits for its fetch
 	for range 2 {
 		askers.Go(func() {
@@ -174,7 +174,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		return string(c.ConnectionState().PeerCertificates[0].Raw) == string(fresh.Certificate[0])
 	}
 	for end := time.Now().Add(10 * time.Second); !shown(); time.Sleep(100 * time.Millisecond) {

@@ -163,8 +163,8 @@ func (e *Engine) tick(ctx context.Context, k *worker, at time.Time) {
 	defer cancel()
 	k.tick(bounded, at)
 	e.progressed()
-	if !e.ready.Load() {
-		e.ready.Store(e.warm() == nil)
+	if !e.ready.Load() && e.warm() == nil && e.ready.CompareAndSwap(false, true) {
+		e.Log.InfoContext(ctx, "ready, every workload has had its first tick", "workloads", len(e.order), "published", e.published())
 	}
 }
 
@@ -178,21 +178,27 @@ func (e *Engine) Ready() error {
 	return e.warm()
 }
 
-func (e *Engine) warm() error {
-	var attempted, published int
+// published is how many workloads have ever published.
+func (e *Engine) published() (n int) {
 	for _, k := range e.workers {
-		last := k.outcome()
-		if last.attempted {
-			attempted++
+		if !k.outcome().published.GeneratedAt.IsZero() {
+			n++
 		}
-		if !last.published.GeneratedAt.IsZero() {
-			published++
+	}
+	return n
+}
+
+func (e *Engine) warm() error {
+	var attempted int
+	for _, k := range e.workers {
+		if k.outcome().attempted {
+			attempted++
 		}
 	}
 	if attempted < len(e.order) {
 		return fmt.Errorf("warm start: %d of %d workloads done", attempted, len(e.order))
 	}
-	if published == 0 {
+	if e.published() == 0 {
 		return errors.New("warm start: no workload could be forecast; /workloads says why")
 	}
 	return nil

@@ -36,6 +36,7 @@ type outcome struct {
 	at        time.Time // of the newest tick
 	skipped   int
 	fault     error             // of the newest tick
+	stands    bool              // the newest tick published, fault or not
 	published forecast.Snapshot // the newest; zero before the first
 	decision  capacity.Decision // that it was published by
 	warnings  []string          // of the newest read that succeeded
@@ -55,8 +56,9 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 		return // shutting down says nothing about the workload
 	}
 	k.mu.Lock()
-	before := k.last.fault
+	before := k.last
 	k.last.attempted, k.last.at, k.last.fault, k.last.warnings = true, at, err, warnings
+	k.last.stands = !s.GeneratedAt.IsZero()
 	if !s.GeneratedAt.IsZero() {
 		k.last.published, k.last.decision = s, decision
 	}
@@ -65,7 +67,7 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 	if !s.GeneratedAt.IsZero() {
 		k.metrics.published(s)
 	}
-	k.tell(ctx, before, err)
+	k.tell(ctx, before, err, !s.GeneratedAt.IsZero())
 }
 
 // guarded is forecast, and what the source warns of, where a panic in what no
@@ -177,20 +179,26 @@ func (k *worker) tooOld(s forecast.Snapshot, now time.Time) error {
 		k.Metric, s.Observed.At.Format(time.RFC3339), age.Round(time.Second), k.maxDataAge, errOldData)
 }
 
-// tell logs what changed: a fault when it begins or becomes another one, and
-// its end. The ticks between say nothing above debug.
-func (k *worker) tell(ctx context.Context, before, now error) {
+// tell logs what changed: a fault when it begins, becomes another one, or
+// begins to keep the forecast back, and its end. The ticks between say nothing
+// above debug.
+func (k *worker) tell(ctx context.Context, before outcome, now error, published bool) {
 	switch {
-	case now != nil && (before == nil || reason(before) != reason(now)):
-		attrs := []any{"err", now}
+	case now == nil && before.fault != nil:
+		k.log.InfoContext(ctx, "tick succeeded again")
+	case now == nil:
+	case before.fault != nil && reason(before.fault) == reason(now) && before.stands == published:
+		k.log.DebugContext(ctx, "tick failed again", "err", now)
+	default:
+		attrs := []any{"err", oneLine(now)}
 		if f := (*fault)(nil); errors.As(now, &f) && f.stack != nil {
 			attrs = append(attrs, "stack", string(f.stack))
 		}
-		k.log.WarnContext(ctx, "tick failed", attrs...)
-	case now != nil:
-		k.log.DebugContext(ctx, "tick failed again", "err", now)
-	case before != nil:
-		k.log.InfoContext(ctx, "tick succeeded again")
+		if published {
+			k.log.WarnContext(ctx, "tick failed, forecast from what was known before", attrs...)
+			return
+		}
+		k.log.WarnContext(ctx, "tick failed, nothing is published", attrs...)
 	}
 }
 

@@ -59,8 +59,12 @@ func headers(method string) []byte {
 	var block []byte
 	text := func(s string) { block = append(append(block, byte(len(s))), s...) }
 	for _, h := range [][2]string{
-		{":method", "POST"}, {":scheme", "http"}, {":path", method}, {":authority", "a"},
-		{"content-type", "application/grpc"}, {"te", "trailers"},
+		{":method", "POST"},
+		{":scheme", "http"},
+		{":path", method},
+		{":authority", "a"},
+		{"content-type", "application/grpc"},
+		{"te", "trailers"},
 	} {
 		block = append(block, 0)
 		text(h[0])

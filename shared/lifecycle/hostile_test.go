@@ -101,10 +101,10 @@ func TestDawdlersAreCutOff(t *testing.T) {
 				var dawdling sync.WaitGroup
 				defer dawdling.Wait()
 				began, c := time.Now(), ln.dial()
-				defer c.Close()
+				defer func() { _ = c.Close() }()
 				dawdling.Go(func() { dawdle(c, tt.begin, tt.drip) })
 				good := ln.dial() // keeps its connection
-				defer good.Close()
+				defer func() { _ = good.Close() }()
 				if err := ask(good); err != nil || time.Since(began) > time.Second {
 					t.Errorf("another client: %v after %v; want its answer at once", err, time.Since(began))
 				}
