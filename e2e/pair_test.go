@@ -31,12 +31,13 @@ type pair struct {
 const (
 	interval   = 5 * time.Second // between two forecasts of demo/fast
 	staleAfter = 25 * time.Second
+	forgiving  = 10 * time.Minute // outlives the minute between two forecasts of demo/web
 )
 
-// newPair runs both services on a Prometheus that holds, ending now, three
+// newPair runs both services, the scaler with this STALE_AFTER, on a Prometheus that holds, ending now, three
 // weeks of demo/web by the minute and, going on for as long as the test runs,
 // two hours of demo/fast every five seconds.
-func newPair(t *testing.T) (*prometheus, *pair) {
+func newPair(t *testing.T, staleAfter time.Duration) (*prometheus, *pair) {
 	t.Helper()
 	now := time.Now().Truncate(time.Minute)
 	source := newPrometheus(t)
@@ -143,7 +144,7 @@ func (p *pair) fresh(t *testing.T, name string, lead time.Duration) kedalike.Ans
 // plans from them is what KEDA is told.
 func TestWarmStart(t *testing.T) {
 	t.Parallel()
-	source, p := newPair(t)
+	source, p := newPair(t, forgiving)
 	answer := p.fresh(t, "web", 30*time.Second)
 	s, _, err := p.current(t.Context(), "demo/web")
 	if err != nil {
@@ -169,7 +170,7 @@ func TestWarmStart(t *testing.T) {
 // The transcript of one healthy pair, and of a client that asks twice.
 func TestWire(t *testing.T) {
 	t.Parallel()
-	_, p := newPair(t)
+	_, p := newPair(t, forgiving)
 	p.fresh(t, "fast", 30*time.Second)
 	code, header, body, err := get(t.Context(), p.url("demo/fast"))
 	if err != nil || code != http.StatusOK || header.Get("ETag") == "" || header.Get("Cache-Control") == "" {
@@ -244,7 +245,7 @@ func (p *pair) drains(t *testing.T) {
 // then become what is configured, and heal by themselves.
 func TestForecasterGone(t *testing.T) {
 	t.Parallel()
-	_, p := newPair(t)
+	_, p := newPair(t, staleAfter)
 	before := p.fresh(t, "fast", 30*time.Second)
 
 	p.forecaster.signal(t, syscall.SIGSTOP)
@@ -297,7 +298,7 @@ func TestForecasterGone(t *testing.T) {
 // that is too old, and is read again when it returns.
 func TestPrometheusGone(t *testing.T) {
 	t.Parallel()
-	source, p := newPair(t)
+	source, p := newPair(t, forgiving)
 	p.fresh(t, "fast", 30*time.Second)
 	source.kill()
 	killed := time.Now()

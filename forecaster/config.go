@@ -50,6 +50,8 @@ type config struct {
 	Concurrency int           `env:"CONCURRENCY, default=8" doc:"Workloads read and forecast at the same time."`
 	MaxDataAge  time.Duration `env:"MAX_DATA_AGE, default=15m" doc:"When the newest observation is older, nothing is published. At least two intervals of every workload."`
 
+	History time.Duration `env:"HISTORY, default=1d" doc:"How much of what was published the page remembers, at most 64 KiB a workload. 0 turns it off."`
+
 	LogFormat string `env:"LOG_FORMAT, default=text" doc:"text or json."`
 	LogLevel  string `env:"LOG_LEVEL, default=info" doc:"debug, info, warn or error."`
 }
@@ -116,6 +118,7 @@ func (c *config) Validate() error {
 		env.Between("RECORDED_SPEED", c.RecordedSpeed, 1, 86_400),
 		env.Between("CONCURRENCY", c.Concurrency, 1, 1024),
 		env.Positive("MAX_DATA_AGE", c.MaxDataAge),
+		env.Between("HISTORY", c.History, 0, 30*24*time.Hour),
 		env.OneOf("LOG_FORMAT", c.LogFormat, "text", "json"),
 		env.OneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
 		together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),

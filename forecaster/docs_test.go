@@ -1,8 +1,10 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -10,7 +12,6 @@ import (
 	"github.com/kedastral/kedastral/forecaster/api"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/storage"
-	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/shared/docstest"
 )
 
@@ -22,7 +23,8 @@ func TestConfigurationIsDocumented(t *testing.T) {
 func TestMetricsAreDocumented(t *testing.T) {
 	docstest.Section(t, "../docs/metrics.md", "forecaster", docstest.Metrics(func(reg prometheus.Registerer) {
 		if _, err := engine.New(nil, engine.Options{
-			Store: storage.NewMemory(), Clock: clock.Real(), Concurrency: 1, Metrics: engine.NewMetrics(reg),
+			Store: storage.NewMemory(), Log: slog.New(slog.DiscardHandler), Metrics: engine.NewMetrics(reg),
+			Concurrency: 1, MaxDataAge: time.Minute, TickTimeout: time.Minute,
 		}); err != nil {
 			t.Error(err)
 		}

@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -133,103 +131,6 @@ func TestWorkloadSettingsHaveTheirEffect(t *testing.T) {
 	}
 }
 
-// asked is what a source was asked for.
-type asked struct {
-	mu       sync.Mutex
-	requests []*http.Request
-	hang     chan struct{}
-}
-
-func (a *asked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_ = r.ParseForm()
-	a.mu.Lock()
-	a.requests = append(a.requests, r)
-	a.mu.Unlock()
-	if a.hang != nil {
-		select {
-		case <-a.hang:
-		case <-r.Context().Done():
-		}
-		return
-	}
-	answerRange(w, r)
-}
-
-// collected asks the source that the settings name for an hour, and returns
-// the question it got and the steps that came.
-func collected(t *testing.T, a *asked, settings ...string) (*http.Request, series.DataFrame, error) {
-	t.Helper()
-	server := httptest.NewServer(a)
-	defer server.Close()
-	v := vars("WORKLOADS", "shop/checkout", "WORKLOAD_SHOP_CHECKOUT_QUERY", "", "WORKLOAD_SHOP_CHECKOUT_MAX_REPLICAS", "", "PROMETHEUS_URL", server.URL+"/base")
-	for i := 0; i+1 < len(settings); i += 2 {
-		v[settings[i]] = settings[i+1]
-	}
-	s, err := load(t.Context(), v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, workloads, err := open(s, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	frame, err := workloads[0].Source.Collect(t.Context(), 3600)
-	if len(a.requests) == 0 {
-		t.Fatalf("%v: nothing was asked: %v", settings, err)
-	}
-	return a.requests[0], frame, err
-}
-
-func TestSourceSettingsHaveTheirEffect(t *testing.T) {
-	dir := t.TempDir()
-	file := func(name, content string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	header := func(name, want string) func(*http.Request) bool {
-		return func(r *http.Request) bool { return r.Header.Get(name) == want }
-	}
-	basic := func(r *http.Request) bool {
-		user, password, ok := r.BasicAuth()
-		return ok && user == "kedastral" && password == "s3cret"
-	}
-	for _, tt := range []struct {
-		settings []string
-		seen     func(*http.Request) bool
-	}{
-		{[]string{"PROMETHEUS_BEARER_TOKEN", "s3cret"}, header("Authorization", "Bearer s3cret")},
-		{[]string{"PROMETHEUS_BEARER_TOKEN_FILE", file("token", "s3cret\n")}, header("Authorization", "Bearer s3cret")},
-		{[]string{"PROMETHEUS_USERNAME", "kedastral", "PROMETHEUS_PASSWORD", "s3cret"}, basic},
-		{[]string{"PROMETHEUS_USERNAME", "kedastral", "PROMETHEUS_PASSWORD_FILE", file("password", "s3cret\n")}, basic},
-		{[]string{"PROMETHEUS_HEADERS", "X-Scope-OrgID:team-a,X-B:c"}, header("X-Scope-Orgid", "team-a")},
-		{[]string{}, func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/base/api/v1/query_range") }},
-		{[]string{"DEFAULT_QUERY", "queue_length"}, func(r *http.Request) bool { return r.FormValue("query") == "queue_length" }},
-		{[]string{"DEFAULT_AGGREGATE", "max"}, func(r *http.Request) bool { return strings.HasPrefix(r.FormValue("query"), "max(") }},
-	} {
-		r, _, err := collected(t, &asked{}, tt.settings...)
-		if err != nil || !tt.seen(r) {
-			t.Errorf("%v: asked %s %v %v (%v)", tt.settings, r.URL, r.Header, r.Form, err)
-		}
-	}
-	for settle, want := range map[string]time.Duration{"0s": 0, "30m": 30 * time.Minute} {
-		_, frame, err := collected(t, &asked{}, "SCRAPE_INTERVAL", settle)
-		if age := time.Since(frame.End()) - want; err != nil || age < 0 || age > 2*time.Minute {
-			t.Errorf("SCRAPE_INTERVAL=%s: the newest step ended %v ago, %v", settle, time.Since(frame.End()), err)
-		}
-	}
-	hung := &asked{hang: make(chan struct{})}
-	began := time.Now()
-	if _, _, err := collected(t, hung, "PROMETHEUS_TIMEOUT", "200ms"); err == nil || time.Since(began) > 5*time.Second {
-		t.Errorf("PROMETHEUS_TIMEOUT=200ms: %v after %v", err, time.Since(began))
-	}
-	if _, _, err := collected(t, &asked{}, "PROMETHEUS_CA_FILE", "", "DEFAULT_STEP", "1m", "MAX_DATA_AGE", "2m"); err != nil {
-		t.Errorf("MAX_DATA_AGE=2m of a source whose clock is ours: %v", err)
-	}
-}
-
 // A source over TLS: the authority, the certificate and the key of the
 // configuration are those of the connection.
 func TestSourceTLSSettingsHaveTheirEffect(t *testing.T) {
@@ -323,17 +224,5 @@ func TestServiceSettingsHaveTheirEffect(t *testing.T) {
 	s := published(t, "MODEL", "byom", "BYOM_URL", service.URL, "BYOM_TOKEN", "s3cret", "BYOM_TIMEOUT", "100ms", "WINDOW", "1d")
 	if token != "Bearer s3cret" || !strings.HasSuffix(s.Model, "for byom") {
 		t.Errorf("asked with %q, forecast by %q; want the token, and a stand-in after 100ms (took %v)", token, s.Model, time.Since(began))
-	}
-}
-
-// A new setting of a workload is a new row of effects, or of the tests that
-// are named here.
-func TestEverySettingHasARow(t *testing.T) {
-	elsewhere := []string{"QUERY", "AGGREGATE", "RECORDED_FILE", "BYOM_URL", "BYOM_TOKEN", "BYOM_TIMEOUT"}
-	rows := slices.Sorted(maps.Keys(effects()))
-	for _, name := range env.Names(workload{}) {
-		if !slices.Contains(rows, name) && !slices.Contains(elsewhere, name) {
-			t.Errorf("no test sets %s and looks for its effect", name)
-		}
 	}
 }

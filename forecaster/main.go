@@ -20,7 +20,9 @@ import (
 
 	"github.com/kedastral/kedastral/forecaster/api"
 	"github.com/kedastral/kedastral/forecaster/command"
+	"github.com/kedastral/kedastral/forecaster/dashboard"
 	"github.com/kedastral/kedastral/forecaster/engine"
+	"github.com/kedastral/kedastral/forecaster/history"
 	"github.com/kedastral/kedastral/forecaster/storage"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/lifecycle"
@@ -134,8 +136,9 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	past := history.New(cfg.History, len(workloads))
 	forecasts, err := engine.New(workloads, engine.Options{
-		Store: storage.NewMemory(), Clock: now, Log: log, Metrics: engine.NewMetrics(reg),
+		Store: past.Through(storage.NewMemory()), Clock: now, Log: log, Metrics: engine.NewMetrics(reg),
 		Concurrency: cfg.Concurrency, Settle: cfg.settle(), MaxDataAge: cfg.MaxDataAge, TickTimeout: tickTimeout,
 	})
 	if err != nil {
@@ -143,8 +146,13 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	}
 	alive := func(context.Context) error { return forecasts.Healthy() }
 	ready := func(context.Context) error { return forecasts.Ready() }
+	pages, err := dashboard.New(dashboard.Options{Engine: forecasts, Past: past, Now: now.Now, Log: log})
+	if err != nil {
+		return err
+	}
 	handler := api.New(api.Options{
-		Engine: forecasts, Now: now.Now, Log: log, Metrics: reg, Probes: telemetry.Handler(reg, alive, ready),
+		Engine: forecasts, Past: history.Reporter{Recorder: past, Loads: forecasts}, Now: now.Now, Log: log, Metrics: reg,
+		Probes: telemetry.Handler(reg, alive, ready), Pages: pages,
 	})
 	secure, err := serverTLS(cfg, log)
 	if err != nil {
@@ -158,6 +166,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 
 	web := lifecycle.NewServer(handler, log)
 	web.TLSConfig = secure
+	web.RegisterOnShutdown(pages.Close) // its streams end only when they are told
 	var parts lifecycle.Group
 	parts.Go("engine", forecasts.Run)
 	parts.Go("http", func(ctx context.Context) error {

@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -186,24 +185,6 @@ func TestServerTLSSettingsHaveTheirEffect(t *testing.T) {
 		client.CloseIdleConnections()
 		if answered != tt.answered {
 			t.Errorf("GET %s with %d certificates: %v; want answered %t", tt.url, len(tt.certificates), err, tt.answered)
-		}
-	}
-}
-
-// A setting that no test of this package sets is one that may have stopped
-// working.
-func TestEverySettingIsSet(t *testing.T) {
-	tested := []string{
-		"WORKLOADS", "HTTP_ADDR", "SOURCE", // start
-		"MAX_CONNECTIONS", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE", "CONCURRENCY", "MAX_DATA_AGE", "LOG_FORMAT", "LOG_LEVEL", // here
-		"PROMETHEUS_URL", "PROMETHEUS_BEARER_TOKEN", "PROMETHEUS_BEARER_TOKEN_FILE", "PROMETHEUS_USERNAME", "PROMETHEUS_PASSWORD", "PROMETHEUS_PASSWORD_FILE",
-		"PROMETHEUS_HEADERS", "PROMETHEUS_TIMEOUT", "SCRAPE_INTERVAL", // TestSourceSettingsHaveTheirEffect
-		"PROMETHEUS_CA_FILE", "PROMETHEUS_CERT_FILE", "PROMETHEUS_KEY_FILE", "PROMETHEUS_SERVER_NAME", // TestSourceTLSSettingsHaveTheirEffect
-		"RECORDED_FILE", "RECORDED_FROM", "RECORDED_SPEED", // TestRecordingSettingsHaveTheirEffect
-	}
-	for _, name := range env.Names(config{}) {
-		if !slices.Contains(tested, name) {
-			t.Errorf("no test sets %s and looks for its effect", name)
 		}
 	}
 }

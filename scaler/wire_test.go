@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -271,23 +270,6 @@ func (p *process) refused(t *testing.T, why string) {
 		if got, err := p.ask(t, ref()); status.Code(err) != codes.Unavailable {
 			t.Errorf("with another %s: GetMetrics() = %d, %v; want Unavailable", why, got, err)
 			return
-		}
-	}
-}
-
-// A setting that no test in this package sets is one that may have stopped
-// working.
-func TestEverySettingIsSet(t *testing.T) {
-	tested := []string{
-		"NAMESPACE", "FORECASTER_URL", "GRPC_ADDR", "HTTP_ADDR", // launch
-		"LEAD_TIME", "STALE_AFTER", "FALLBACK_REPLICAS", "CACHE_SIZE", "REFRESH_INTERVAL", "FETCH_TIMEOUT", "MAX_IN_FLIGHT", "CLOCK_SPEED", // TestSettingsHaveTheirEffect
-		"TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE", // TestRunOnlyAnswersTrustedPeers
-		"FORECASTER_CA_FILE", "FORECASTER_CERT_FILE", "FORECASTER_KEY_FILE", "FORECASTER_SERVER_NAME", "FORECASTER_TOKEN_FILE", // TestForecasterSettingsHaveTheirEffect
-		"LOG_FORMAT", "LOG_LEVEL", // TestLogSettingsHaveTheirEffect
-	}
-	for _, name := range env.Names(config{}) {
-		if !slices.Contains(tested, name) {
-			t.Errorf("no test sets %s and looks for its effect", name)
 		}
 	}
 }

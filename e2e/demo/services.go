@@ -137,9 +137,9 @@ func (s *services) logs() string {
 }
 
 func (s *services) urls() string {
-	return fmt.Sprintf("  forecast   http://%s/forecast/current?workload=%s\n  why        http://%s/forecast/explain?workload=%s\n"+
+	return fmt.Sprintf("  page       http://%s/ (the recording has ended, and it says so)\n  forecast   http://%s/forecast/current?workload=%s\n  why        http://%s/forecast/explain?workload=%s\n"+
 		"  workloads  http://%s/workloads\n  metrics    http://%s/metrics and http://%s/metrics\n  KEDA asks  %s\n",
-		s.forecasterHTTP, workload, s.forecasterHTTP, workload, s.forecasterHTTP, s.forecasterHTTP, s.scalerHTTP, s.scalerGRPC)
+		s.forecasterHTTP, s.forecasterHTTP, workload, s.forecasterHTTP, workload, s.forecasterHTTP, s.forecasterHTTP, s.scalerHTTP, s.scalerGRPC)
 }
 
 // process is a running binary and the end of what it has logged.

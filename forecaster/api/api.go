@@ -2,7 +2,9 @@
 //
 //	GET /forecast/current?workload=NAMESPACE/NAME   the latest snapshot
 //	GET /forecast/explain?workload=NAMESPACE/NAME   why its counts are what they are
+//	GET /forecast/history?workload=NAMESPACE/NAME   what came and what had been forecast (window, points)
 //	GET /workloads                                  what is forecast, and how it fares
+//	GET /openapi.json                               all of this for machines
 //	GET /healthz  /readyz  /metrics                 for the cluster and Prometheus
 //
 // The one thing to know: every answer that is not the one asked for is an
@@ -50,6 +52,7 @@ type Engine interface {
 // Options are what an API is made of.
 type Options struct {
 	Engine  Engine
+	Past    Past                  // nil leaves nothing at /forecast/history
 	Now     func() time.Time      // the clock that snapshots are dated by
 	Log     *slog.Logger          // requests at debug, what a person must mend at error
 	Metrics prometheus.Registerer // of the requests; nil keeps them to themselves
@@ -71,6 +74,10 @@ func New(o Options) http.Handler {
 	r.Get(forecast.Path, a.current)
 	r.Get("/forecast/explain", a.explain)
 	r.Get("/workloads", a.workloads)
+	r.Get("/openapi.json", a.openapi)
+	if o.Past != nil {
+		r.Get("/forecast/history", a.history)
+	}
 	for _, probe := range []string{"/healthz", "/readyz", "/metrics"} {
 		r.Get(probe, o.Probes.ServeHTTP)
 	}

@@ -167,5 +167,5 @@ func number(v float64) string {
 			return fmt.Sprintf("%.3g%s", v/unit.size, unit.name)
 		}
 	}
-	return fmt.Sprintf("%.4g", v)
+	return fmt.Sprintf("%.3g", v)
 }

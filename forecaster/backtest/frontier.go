@@ -13,7 +13,8 @@ import (
 func (r Report) frontierChart() template.HTML {
 	cost := span{math.Inf(1), 0}
 	minutes := span{0, 1}
-	for _, o := range append(append([]Outcome{}, r.Frontier...), r.Reactive...) {
+	reactive := r.comparable()
+	for _, o := range append(append([]Outcome{}, r.Frontier...), reactive...) {
 		cost = span{min(cost.low, o.OverBound), max(cost.high, o.OverBound)}
 		minutes.high = max(minutes.high, o.PerDay)
 	}
@@ -44,7 +45,7 @@ func (r Report) frontierChart() template.HTML {
 		label    func(Outcome) string
 	}{
 		{"ours", r.Frontier, func(o Outcome) string { return risk(o.Quantile) }},
-		{"theirs", r.Reactive, func(o Outcome) string { return fmt.Sprintf("%.3g", o.Target) }},
+		{"theirs", reactive, func(o Outcome) string { return number(o.Target) }},
 	} {
 		pen := "M"
 		var path strings.Builder
@@ -60,6 +61,23 @@ func (r Report) frontierChart() template.HTML {
 	}
 	b.WriteString(`</svg><ul class="legend"><li class="ours">Kedastral at a quantile of its forecast</li><li class="theirs">a reactive HPA at a target per pod</li></ul>`)
 	return template.HTML(b.String()) //nolint:gosec // numbers, and names escaped above
+}
+
+// comparable are the reactive HPAs that cost about as much as ours do, and the
+// next one: those that cost many times as much would hide the rest.
+func (r Report) comparable() []Outcome {
+	highest := 0.0
+	for _, o := range r.Frontier {
+		highest = max(highest, o.OverBound)
+	}
+	var out []Outcome
+	for _, o := range r.Reactive {
+		out = append(out, o)
+		if o.OverBound > 1.3*highest {
+			break
+		}
+	}
+	return out
 }
 
 type span struct{ low, high float64 }

@@ -16,7 +16,7 @@ var page string
 // WriteHTML prints the report as one page that needs nothing beside it.
 func (r Report) WriteHTML(w io.Writer) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"risk": risk, "known": known,
+		"risk": risk, "known": known, "number": number,
 		"percent":  func(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) },
 		"duration": func(seconds int) string { return short(time.Duration(seconds) * time.Second) },
 		"instant":  func(t time.Time) string { return t.In(r.location()).Format("Mon 2 Jan 2006 15:04 MST") },

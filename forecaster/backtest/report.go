@@ -43,9 +43,9 @@ type Recommendation struct {
 var utilisations = []float64{1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3}
 
 // NewReport plays the policies over a replay. Quantiles are tried for the
-// frontier where the forecasts have them; a recommended setting keeps
-// under-provisioned minutes a day at or below limit, or, when limit is
-// negative, at or below those of the reactive HPA.
+// frontier where the forecasts have them; the recommended one is the cheapest
+// that keeps the under-provisioned minutes a day at or below limit, by default
+// (negative) a hundredth of the day.
 func NewReport(r Replay, s Setting, quantiles []float64, limit float64) (Report, error) {
 	if s.CapacityPerPod <= 0 {
 		return Report{}, fmt.Errorf("capacity per pod %v: must be positive", s.CapacityPerPod)
@@ -78,7 +78,7 @@ func NewReport(r Replay, s Setting, quantiles []float64, limit float64) (Report,
 	for _, u := range utilisations {
 		out.Reactive = append(out.Reactive, p.reactive(fmt.Sprintf("target × %g", u), u*rules.TargetPerPod))
 	}
-	out.Recommended = recommend(out.Frontier, same, limit)
+	out.Recommended = recommend(out.Frontier, out.Reactive, limit)
 	return out, nil
 }
 
@@ -92,26 +92,63 @@ func (p player) sameCost(podHours float64) Outcome {
 	return p.reactive("reactive HPA, tuned to the same pod-hours", tuned)
 }
 
-// recommend is the cheapest setting that stays within the limit.
-func recommend(frontier []Outcome, reactive Outcome, limit float64) Recommendation {
-	reason := fmt.Sprintf("at most %.1f under-provisioned minutes a day", limit)
+// fine is how many under-provisioned minutes a day are fine when nobody says:
+// a hundredth of them.
+const fine = 14.4
+
+// recommend is the cheapest setting that stays within the limit, or the one
+// nearest to it.
+func recommend(frontier []Outcome, reactive []Outcome, limit float64) Recommendation {
 	if limit < 0 {
-		limit = reactive.PerDay
-		reason = fmt.Sprintf("no more under-provisioned minutes than the reactive HPA (%.1f a day)", limit)
+		limit = fine
 	}
-	best := -1
+	best, fewest := -1, -1
 	for i, o := range frontier {
 		if o.PerDay <= limit && (best < 0 || o.PodHours < frontier[best].PodHours) {
 			best = i
 		}
+		if fewest < 0 || o.PerDay < frontier[fewest].PerDay {
+			fewest = i
+		}
 	}
-	if best < 0 {
-		return Recommendation{Why: "no quantile tried had " + reason + ": raise HEADROOM, the lead time, or keep scaling reactively"}
+	switch {
+	case fewest < 0:
+		return Recommendation{Why: "no quantile was forecast"}
+	case best < 0:
+		o := frontier[fewest]
+		return Recommendation{o.Quantile, fmt.Sprintf("no quantile tried stays within %g under-provisioned minutes a day; this one is nearest with %.1f. "+
+			"A higher quantile, HEADROOM or a longer lead time may; so may %s", limit, o.PerDay, cheapest(reactive, limit))}
 	}
 	o := frontier[best]
-	return Recommendation{o.Quantile, fmt.Sprintf("the cheapest setting with %s: %.1f a day for %.1f pod-hours, where the reactive HPA spends %.1f",
-		reason, o.PerDay, o.PodHours, reactive.PodHours)}
+	return Recommendation{o.Quantile, fmt.Sprintf("the cheapest setting within %g under-provisioned minutes a day: %.1f of them for %.1f pod-hours; to stay within as many it takes %s",
+		limit, o.PerDay, o.PodHours, cheapest(reactive, limit))}
 }
+
+// cheapest names the reactive HPA that stays within a limit for the least.
+func cheapest(reactive []Outcome, limit float64) string {
+	best := -1
+	for i, o := range reactive {
+		if o.PerDay <= limit && (best < 0 || o.PodHours < reactive[best].PodHours) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return "more than any reactive HPA tried"
+	}
+	o := reactive[best]
+	return fmt.Sprintf("a reactive HPA at a target of %s and %.1f pod-hours", number(o.Target), o.PodHours)
+}
+
+// Title names what was replayed.
+func (r Report) Title() string {
+	if r.Workload == Recorded {
+		return r.Metric
+	}
+	return r.Workload + ", " + r.Metric
+}
+
+// Recorded is the workload's name where a file was replayed and no workload.
+const Recorded = "recorded/history"
 
 // risk names a quantile as people do.
 func risk(quantile float64) string {

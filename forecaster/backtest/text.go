@@ -11,8 +11,8 @@ import (
 // WriteText prints the report for a terminal.
 func (r Report) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "%s (%s) with %s, %s to %s\n", r.Workload, r.Metric, r.Model, r.From.Format(time.DateTime), r.To.Format(time.DateTime))
-	fmt.Fprintf(w, "pods serve %g each, %v after creation; planned for %g a pod, headroom %g, %v ahead\n",
+	fmt.Fprintf(w, "%s with %s, %s to %s\n", r.Title(), r.Model, r.From.Format(time.DateTime), r.To.Format(time.DateTime))
+	fmt.Fprintf(w, "pods serve %.4g each, %v after creation; planned for %.4g a pod, headroom %g, %v ahead\n",
 		r.Capacity, time.Duration(r.Startup)*time.Second, r.Target, r.Headroom, time.Duration(r.Lead)*time.Second)
 	a := r.Accuracy
 	fmt.Fprintf(w, "\nforecasts from %d instants", a.Origins)

@@ -66,7 +66,7 @@ func (c Command) backtestFlags(args []string) (o backtestFlags, help bool, err e
 	f.Var(&o.lead, "lead", "the scaler's lead time; by default -startup and 90 s")
 	f.Var(&o.settle, "settle", "how long after a step its value is known")
 	f.Float64Var(&o.price, "price", 0, "price of a pod-hour")
-	f.Float64Var(&o.limit, "max-slo-minutes", -1, "under-provisioned minutes a day that are still fine; more fail the command")
+	f.Float64Var(&o.limit, "max-slo-minutes", -1, "under-provisioned minutes a day that are still fine; more fail the command. By default nothing fails, and the recommendation allows a hundredth of the day")
 	f.Var(&o.zone, "timezone", "zone whose days and weeks the load follows")
 	f.StringVar(&o.forecasts, "forecasts", "", "file for every forecast made: origin,step and the quantiles")
 	f.StringVar(&o.html, "html", "", "file for the report as one page")
@@ -129,7 +129,7 @@ func (o backtestFlags) recorded() (engine.Workload, series.DataFrame, error) {
 	}
 	metric := strings.TrimSuffix(filepath.Base(o.history), filepath.Ext(o.history))
 	w := engine.Workload{
-		Name: "backtest/history", Metric: metric, Step: past.Step,
+		Name: backtest.Recorded, Metric: metric, Step: past.Step,
 		NewModel: func() (models.Model, error) { return catalog.New(o.model, options) },
 		Interval: whole(o.refresh),
 		Window:   whole(o.window),

@@ -21,7 +21,7 @@ import (
 // costs in memory, how long the warm start takes, and a cycle in which all are
 // forecast and a fifth of them fitted anew.
 func BenchmarkThousandWorkloads(b *testing.B) {
-	for _, name := range []string{"naive", "baseline"} {
+	for _, name := range []string{"naive", "auto"} {
 		b.Run(name, func(b *testing.B) { benchmark(b, name, 1000) })
 	}
 }
@@ -45,7 +45,7 @@ func benchmark(b *testing.B, name string, n int) {
 				return catalog.New(name, models.Options{Levels: []float64{0.1, 0.5, 0.9, 0.95}})
 			},
 			Step: time.Minute, Interval: time.Minute, TrainInterval: 5 * time.Minute, Window: window, Horizon: time.Hour,
-			Rules: capacity.Rules{Policy: capacity.Policy{TargetPerPod: 100, MinReplicas: 1, MaxReplicas: 100, Quantile: 0.9}, NowcastLift: true},
+			Rules: capacity.Rules{Policy: capacity.Policy{TargetPerPod: 100, MinReplicas: 1, MaxReplicas: 100, Quantile: 0.9}},
 		})
 	}
 	recordings := heap()

@@ -122,23 +122,28 @@ func (e *Engine) loop(ctx context.Context, k *worker) {
 		at = k.skipTo(at, due())
 		e.tick(ctx, k, at)
 		<-e.slots
-		if at = e.await(ctx, k, at.Add(k.Interval), delay); ctx.Err() != nil {
+		at = k.skipTo(at.Add(k.Interval), due().Add(k.Interval))
+		if at = e.await(ctx, k, at, delay); ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-// await waits until the tick that is wanted is due, or until ctx ends. It looks
-// at the clock every interval at the latest: where that was set back, what was
-// wanted is far away, and the tick to wait for is the next one by the new time.
-func (e *Engine) await(ctx context.Context, k *worker, wanted time.Time, delay time.Duration) time.Time {
-	next := func() time.Time { return k.due(e.Clock.Now().Add(-delay)).Add(k.Interval) }
-	wanted = k.skipTo(wanted, next())
+// await waits until the tick of at is due, and returns it. It looks at the clock
+// every interval at the latest. A tick that is two intervals ahead is one that a clock set back has moved away; the one
+// that is next by the clock as it now is takes its place, or the workload would
+// be silent until the clock has caught up.
+func (e *Engine) await(ctx context.Context, k *worker, at time.Time, delay time.Duration) time.Time {
 	for {
-		wanted = k.returnTo(wanted, next())
-		left := wanted.Add(delay).Sub(e.Clock.Now())
+		now := e.Clock.Now()
+		left := at.Add(delay).Sub(now)
+		if left > 2*k.Interval { // less is waited out: clocks are set by a little now and then
+			at = k.due(now.Add(-delay)).Add(k.Interval)
+			k.log.WarnContext(ctx, "the clock was set back", "by", left-at.Add(delay).Sub(now), "next", at)
+			continue
+		}
 		if left <= 0 || e.Clock.Sleep(ctx, min(left, k.Interval)) != nil {
-			return wanted
+			return at
 		}
 	}
 }

@@ -13,8 +13,10 @@ import (
 // or why there is none and what to do next.
 type Explanation struct {
 	Status
-	Words []string   `json:"words"` // sentences, the most important first
-	Plan  *Reckoning `json:"plan,omitempty"`
+	Summary string     `json:"summary"`         // all of it in one sentence
+	Table   []Line     `json:"table,omitempty"` // every number that shaped the plan
+	Words   []string   `json:"words"`           // sentences, the most important first
+	Plan    *Reckoning `json:"plan,omitempty"`  // step by step
 }
 
 // Reckoning is how the newest plan came about. Element i of Steps speaks for
@@ -50,11 +52,12 @@ func (e *Engine) Explain(workload string) (Explanation, error) {
 	}
 	x := Explanation{Status: k.status(e.Clock.Now())}
 	last := k.outcome()
+	x.Summary = k.summary(x.Status, last.published, last.decision)
 	if x.State == Warming || x.State == Silent {
 		x.Words = append(x.Words, "Nothing is published: "+x.Reason+".")
 	}
 	if !last.published.GeneratedAt.IsZero() {
-		x.Plan = k.reckon(last.published, last.decision)
+		x.Plan, x.Table = k.reckon(last.published, last.decision), k.table(last.published, last.decision)
 		x.Words = append(x.Words, k.words(last.published, last.decision)...)
 	}
 	if x.State == Failing {
@@ -92,7 +95,7 @@ func (k *worker) words(s forecast.Snapshot, d capacity.Decision) []string {
 		words = append(words, record(s.Skill))
 	}
 	if d.Lift > 0 {
-		words = append(words, fmt.Sprintf("Every step was raised by %.4g: the newest step was that much above its own forecast.", d.Lift))
+		words = append(words, fmt.Sprintf("Every step was raised by %s: the newest step was that much above its own forecast.", number(d.Lift)))
 	}
 	if d.Floor > 0 && s.Mode == forecast.Predictive {
 		words = append(words, fmt.Sprintf("No step is below %d, what the observed load needs.", d.Floor))
@@ -109,26 +112,21 @@ func (k *worker) first(s forecast.Snapshot) string {
 }
 
 func (k *worker) observed(s forecast.Snapshot, d capacity.Decision) string {
-	return fmt.Sprintf("The load observed up to %s was %.4g: at %g a replica%s it needs %s.",
-		stamp(s.Observed.At), s.Observed.Value, k.Rules.TargetPerPod, k.headroom(), replicas(d.Prev))
+	return fmt.Sprintf("The load observed up to %s was %s: at %g a replica%s it needs %s.",
+		stamp(s.Observed.At), number(s.Observed.Value), k.Rules.TargetPerPod, k.headroom(), replicas(d.Prev))
 }
 
 // highest tells the step that asks for most: which quantile of which forecast,
 // when, and what limited it.
 func (k *worker) highest(s forecast.Snapshot, d capacity.Decision) string {
-	top := 0
-	for i, step := range d.Steps {
-		if step.Needed > d.Steps[top].Needed {
-			top = i
-		}
-	}
+	top := highest(d)
 	step, ahead := d.Steps[top], time.Duration(top)*s.Step()
 	prewarm := ""
 	if n := k.Rules.PrewarmWindowSteps; n > 0 {
 		prewarm = fmt.Sprintf(" with the %d steps after it", n)
 	}
-	text := fmt.Sprintf("The forecast needs most at %s, %v after its start: the %s of %s there is %.4g, which%s needs %s",
-		stamp(s.GeneratedAt.Add(ahead)), ahead, quantile(d.Level), s.Model, step.Load, prewarm, replicas(step.Needed))
+	text := fmt.Sprintf("The forecast needs most at %s, %v after its start: the %s of %s there is %s, which%s needs %s",
+		stamp(s.GeneratedAt.Add(ahead)), ahead, quantile(d.Level), s.Model, number(step.Load), prewarm, replicas(step.Needed))
 	if step.Limit != capacity.Unlimited {
 		text += fmt.Sprintf("; the plan has %d there (%s)", step.Replicas, step.Limit)
 	}

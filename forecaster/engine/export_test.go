@@ -19,3 +19,10 @@ func (e *Engine) Cycle(ctx context.Context, at time.Time) {
 	}
 	all.Wait()
 }
+
+// Await is the tick that the workload runs after having waited for the one of
+// at.
+func (e *Engine) Await(ctx context.Context, workload string, at time.Time) time.Time {
+	k := e.workers[workload]
+	return e.await(ctx, k, at, e.Settle+k.jitter())
+}

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -222,3 +223,51 @@ func (*unscorable) Score() models.Score { panic("oops") }
 type alarmed struct{ source }
 
 func (*alarmed) Warnings() []adapters.Warning { panic("oops") }
+
+// A clock set back leaves a snapshot of the future behind and the next tick far
+// away. Neither may silence the workload, nor may the snapshot seem young.
+func TestAClockSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options()
+		e := begin(t, o, workload("shop/web"))
+		pass(2 * time.Minute)
+		future := latest(t, e, "shop/web")
+		future.GeneratedAt = future.GeneratedAt.Add(time.Hour)
+		future.DesiredReplicas = slices.Repeat([]int{1}, len(future.Values))
+		if err := o.Store.Put(t.Context(), future); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			s := latest(t, e, "shop/web")
+			if age := s.Age(time.Now()); s.GeneratedAt.After(time.Now()) || age > 2*time.Minute || s.DesiredReplicas[0] != 4 {
+				t.Errorf("Latest = generated %v, %v old, %d replicas; want the newest tick's 4", s.GeneratedAt, age, s.DesiredReplicas[0])
+			}
+			pass(time.Minute)
+		}
+		began := time.Now()
+		at := e.Await(t.Context(), "shop/web", began.Add(time.Hour).Truncate(time.Minute))
+		if waited := time.Since(began); waited > time.Minute || at.After(time.Now()) || at.Before(began.Add(-time.Minute)) {
+			t.Errorf("after %v the tick of %v runs; want the next one by the clock", waited, at)
+		}
+	})
+}
+
+func TestOnlyAFutureSnapshotIsNotReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		donor := begin(t, options(), workload("shop/web"))
+		pass(2 * time.Minute)
+		future := latest(t, donor, "shop/web")
+		future.GeneratedAt = future.GeneratedAt.Add(time.Hour)
+		o := options()
+		if err := o.Store.Put(t.Context(), future); err != nil {
+			t.Fatal(err)
+		}
+		e, err := engine.New([]engine.Workload{workload("shop/web")}, o) // not run
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := e.Latest(t.Context(), "shop/web"); !errors.Is(err, forecast.ErrNotReady) {
+			t.Errorf("Latest = %v, %v; want ErrNotReady", s.GeneratedAt, err)
+		}
+	})
+}

@@ -41,6 +41,7 @@ var (
 	errShape     = errors.New("wrong shape")
 	errNoData    = errors.New("no data")
 	errOldData   = errors.New("data too old")
+	errFuture    = errors.New("the clock was set back; the next tick publishes anew")
 )
 
 // guard runs one stage and turns a panic into its fault, so that the worst a

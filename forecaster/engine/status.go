@@ -61,8 +61,14 @@ func (e *Engine) Latest(ctx context.Context, workload string) (forecast.Snapshot
 	if !ok {
 		return forecast.Snapshot{}, notReady(workload, k.outcome().fault)
 	}
+	now := e.Clock.Now()
+	if s.GeneratedAt.After(now) { // put before the clock was set back: it would seem young until then
+		if s = k.outcome().published; s.GeneratedAt.IsZero() || s.GeneratedAt.After(now) {
+			return forecast.Snapshot{}, notReady(workload, errFuture)
+		}
+	}
 	if s.Observed != nil {
-		if err := k.tooOld(s, e.Clock.Now()); err != nil {
+		if err := k.tooOld(s, now); err != nil {
 			return forecast.Snapshot{}, notReady(workload, err)
 		}
 	}
@@ -157,14 +163,14 @@ func (st *Status) show(s forecast.Snapshot) {
 // next is what a person can do about a fault.
 func next(err error) string {
 	switch {
+	case errors.Is(err, errOldData): // before what made it old
+		return "make the source answer with current data again; forecasting resumes by itself"
 	case errors.Is(err, models.ErrTooShort), errors.Is(err, errNoData), errors.Is(err, adapters.ErrNoData):
 		return "let the source gather more history, or check that the query returns a series for this workload"
 	case errors.Is(err, errPanic), errors.Is(err, errNotFinite), errors.Is(err, errShape):
 		return "report this with the log of the tick, and choose another MODEL for the workload until then"
 	case errors.Is(err, errOffGrid):
 		return "set STEP to the step the source answers with"
-	case errors.Is(err, errOldData):
-		return "make the source answer with current data again; forecasting resumes by itself"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "make the query cheaper (a recording rule), or the source's timeout longer"
 	}

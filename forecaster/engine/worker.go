@@ -40,6 +40,7 @@ type outcome struct {
 	published forecast.Snapshot // the newest; zero before the first
 	decision  capacity.Decision // that it was published by
 	warnings  []string          // of the newest read that succeeded
+	history   series.DataFrame  // that the newest tick saw; no tick changes it, each makes its own
 }
 
 func newWorker(w Workload, o Options) *worker {
@@ -58,7 +59,7 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 	k.mu.Lock()
 	before := k.last
 	k.last.attempted, k.last.at, k.last.fault, k.last.warnings = true, at, err, warnings
-	k.last.stands = !s.GeneratedAt.IsZero()
+	k.last.history, k.last.stands = k.history, !s.GeneratedAt.IsZero()
 	if !s.GeneratedAt.IsZero() {
 		k.last.published, k.last.decision = s, decision
 	}
@@ -200,17 +201,6 @@ func (k *worker) tell(ctx context.Context, before outcome, now error, published 
 		}
 		k.log.WarnContext(ctx, "tick failed, nothing is published", attrs...)
 	}
-}
-
-// returnTo is the wanted tick, or the next one where the clock was set back so
-// far that another tick comes before it. Less than an interval is waited out,
-// as any clock is set by a little now and then.
-func (k *worker) returnTo(wanted, next time.Time) time.Time {
-	if wanted.Sub(next) <= k.Interval {
-		return wanted
-	}
-	k.log.Warn("the clock was set back, ticks go on by the new time", "by_about", wanted.Sub(next), "next", next)
-	return next
 }
 
 // skipTo counts the ticks between the one that is wanted, if any is, and the

@@ -179,6 +179,39 @@ func TestRefreshedBehind(t *testing.T) {
 	})
 }
 
+// TestAClockSetBack: from some moment on the forecasts are dated an hour
+// earlier. The one held stands while it is young; then the younger ones count.
+func TestAClockSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var shift atomic.Int64
+		dated := func(_ context.Context, w string) (forecast.Snapshot, error) {
+			now := time.Now()
+			s := snapshot(w, now.Truncate(time.Minute).Add(time.Duration(shift.Load())))
+			s.IntervalSeconds, s.Received, s.AgeAtReceipt = 60, now, now.Sub(now.Truncate(time.Minute))
+			return s, nil
+		}
+		c, _ := start(t, forecast.ReaderFunc(dated), options())
+		oldest := time.Duration(0)
+		for i := range 600 {
+			if i == 60 {
+				shift.Store(int64(-time.Hour))
+			}
+			s, err := c.Latest(t.Context(), "shop/web")
+			if err != nil {
+				t.Fatal(err)
+			}
+			oldest = max(oldest, s.Age(time.Now()))
+			if i == 120 && s.GeneratedAt.Before(time.Now().Add(-10*time.Minute)) {
+				t.Error("a minute after the clock was set back its date already counts; want the one held while it is young")
+			}
+			time.Sleep(time.Second)
+		}
+		if oldest < 2*time.Minute || oldest > 2*time.Minute+30*time.Second {
+			t.Errorf("the oldest answer was %v old; want overtaken within a fetch of twice the interval", oldest)
+		}
+	})
+}
+
 func TestGeneratedAtNeverGoesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64

@@ -49,8 +49,8 @@ func (e *entry) answer() (forecast.Snapshot, error) {
 }
 
 // settle stores what a fetch said and reports what became of it. A failure
-// never replaces a snapshot, nor does one that [forecast.Snapshot.Replaces] says
-// is older: two forecasters that disagree must not make the answer alternate.
+// never replaces a snapshot, nor does a snapshot generated before the one held:
+// two forecasters that disagree must not make the answer alternate.
 func (e *entry) settle(s forecast.Snapshot, err error) outcome {
 	defer e.closed.Do(func() { close(e.fetched) })
 	old := e.last.Load()
@@ -61,7 +61,7 @@ func (e *entry) settle(s forecast.Snapshot, err error) outcome {
 	case err != nil:
 		e.last.Store(&result{err: err})
 		return failed
-	case had && !s.Replaces(old.snapshot):
+	case had && s.GeneratedAt.Before(old.snapshot.GeneratedAt) && !outlives(s, old.snapshot):
 		return superseded
 	}
 	e.last.Store(&result{snapshot: s})
@@ -69,6 +69,18 @@ func (e *entry) settle(s forecast.Snapshot, err error) outcome {
 		return refreshed
 	}
 	return first
+}
+
+// outlives reports whether s takes the place of a held snapshot although it
+// was generated before by the calendar: when the held one is overdue and s is
+// younger by its forecaster's own measure, a clock was set back, and waiting
+// for it to catch up would mean hours without a forecast.
+func outlives(s, held forecast.Snapshot) bool {
+	if s.Received.IsZero() {
+		return false
+	}
+	age := held.Age(s.Received)
+	return age >= 2*held.Interval() && s.Age(s.Received) < age
 }
 
 // outcome is what became of a fetch.

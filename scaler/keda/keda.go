@@ -83,7 +83,7 @@ func New(forecasts Forecasts, reg prometheus.Registerer, o Options) (*Server, er
 		return nil, fmt.Errorf("making the table of triggers: %w", err)
 	}
 	s := &Server{Options: o, forecasts: forecasts, targets: targets, draining: make(chan struct{})}
-	s.metrics = newMetrics(reg, func() float64 { return float64(s.streams.Load()) })
+	s.metrics = newMetrics(reg)
 	return s, reg.Register(workloads{s})
 }
 

@@ -14,6 +14,7 @@ type metrics struct {
 	duration  *prometheus.HistogramVec
 	methods   map[string]method // by full name; no other is ever a label
 	refusals  *prometheus.CounterVec
+	streams   prometheus.Gauge
 	panics    prometheus.Counter
 	forgotten prometheus.Counter
 }
@@ -24,12 +25,8 @@ type method struct {
 	ok   prometheus.Observer
 }
 
-func newMetrics(reg prometheus.Registerer, streams func() float64) *metrics {
+func newMetrics(reg prometheus.Registerer) *metrics {
 	with := promauto.With(reg)
-	with.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: "kedastral", Subsystem: "scaler", Name: "grpc_streams",
-		Help: "StreamIsActive streams open.",
-	}, streams)
 	m := &metrics{
 		duration: with.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "kedastral", Subsystem: "scaler", Name: "grpc_request_duration_seconds",
@@ -40,6 +37,10 @@ func newMetrics(reg prometheus.Registerer, streams func() float64) *metrics {
 			Namespace: "kedastral", Subsystem: "scaler", Name: "refusals_total",
 			Help: "Calls not answered from a forecast, by reason; a fallback counts too.",
 		}, []string{"reason"}),
+		streams: with.NewGauge(prometheus.GaugeOpts{
+			Namespace: "kedastral", Subsystem: "scaler", Name: "grpc_streams",
+			Help: "StreamIsActive streams open.",
+		}),
 		panics: with.NewCounter(prometheus.CounterOpts{
 			Namespace: "kedastral", Subsystem: "scaler", Name: "panics_total",
 			Help: "Calls that ended in a panic.",

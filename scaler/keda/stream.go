@@ -27,6 +27,8 @@ func (s *Server) StreamIsActive(ref *pb.ScaledObjectRef, stream grpc.ServerStrea
 		s.refuse(stream.Context(), why, s.named(ref)...)
 		return why
 	}
+	s.metrics.streams.Inc()
+	defer s.metrics.streams.Dec()
 	end := time.NewTimer(life(stream.Context(), s.Now()))
 	defer end.Stop()
 	look := time.NewTicker(s.PushInterval)

@@ -79,6 +79,7 @@ func Metrics(register func(prometheus.Registerer)) string {
 	var r recorder
 	register(&r)
 	slices.SortFunc(r, func(a, b metric) int { return cmp.Compare(a.name, b.name) })
+	r = slices.Compact(r) // one for each value of a constant label
 	var b strings.Builder
 	b.WriteString("\n| metric | type | labels | |\n|---|---|---|---|\n")
 	for _, m := range r {
@@ -94,7 +95,7 @@ type metric struct{ name, kind, labels, help string }
 type recorder []metric
 
 // description is how a Desc prints itself, the only way to read one.
-var description = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "(.*?)"(?:, unit: "[^"]*")?, constLabels: \{([^}]*)\}, variableLabels: \{([^}]*)\}\}$`)
+var description = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "(.*?)", (?:unit: "[^"]*", )?constLabels: \{([^}]*)\}, variableLabels: \{([^}]*)\}\}$`)
 
 func (r *recorder) Register(c prometheus.Collector) error {
 	described := make(chan *prometheus.Desc)
@@ -107,23 +108,16 @@ func (r *recorder) Register(c prometheus.Collector) error {
 		if found == nil {
 			return fmt.Errorf("metric %s: its description cannot be read", d)
 		}
-		m := metric{found[1], kind(c, found[1]), strings.Join(labels(found[3], found[4]), ", "), found[2]}
-		if !slices.Contains(*r, m) { // one metric may be collected in parts that differ in a constant label
-			*r = append(*r, m)
+		var labels []string
+		for label := range strings.SplitSeq(found[3]+","+found[4], ",") {
+			label, _, _ = strings.Cut(label, "=") // a constant label comes with its value
+			if label != "" {
+				labels = append(labels, "`"+label+"`")
+			}
 		}
+		*r = append(*r, metric{found[1], kind(c, found[1]), strings.Join(labels, ", "), found[2]})
 	}
 	return nil
-}
-
-// labels are the names of a metric's labels, the constant ones first.
-func labels(constant, variable string) []string {
-	var names []string
-	for label := range strings.SplitSeq(constant+","+variable, ",") {
-		if name, _, _ := strings.Cut(label, "="); name != "" {
-			names = append(names, "`"+name+"`")
-		}
-	}
-	return names
 }
 
 func (r *recorder) MustRegister(all ...prometheus.Collector) {

@@ -60,15 +60,22 @@ func Version() string {
 	return fmt.Sprintf("%s (%s, %s)", version, revision, runtime.Version())
 }
 
+// linked is the version that scripts/build has the linker write here, for a
+// build in a container has no repository to read it from. Nothing else writes it.
+var linked string
+
 // build is the version and the revision this binary was built from.
 func build() (version, revision string) {
 	version, revision = "unknown", "unknown"
 	info, ok := debug.ReadBuildInfo()
+	if ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	if linked != "" {
+		version = linked
+	}
 	if !ok {
 		return version, revision
-	}
-	if info.Main.Version != "" {
-		version = info.Main.Version
 	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {

@@ -238,8 +238,13 @@ func TestWiden(t *testing.T) {
 func TestQuantileOfAMixture(t *testing.T) {
 	levels, law := []float64{0.5, 0.9}, []float64{10, 20}
 	for _, tt := range []struct{ level, gone, want float64 }{
-		{0.5, 0, 10}, {0.7, 0, 15}, {0.99, 0, 20}, {0.1, 0, 10},
-		{0.5, 0.6, 0}, {0.8, 0.6, 10}, {0.5, 0.5, 0},
+		{0.5, 0, 10},
+		{0.7, 0, 15},
+		{0.99, 0, 20},
+		{0.1, 0, 10},
+		{0.5, 0.6, 0},
+		{0.8, 0.6, 10},
+		{0.5, 0.5, 0},
 	} {
 		if got := quantile(levels, law, tt.level, tt.gone); math.Abs(got-tt.want) > 1e-9 {
 			t.Errorf("quantile(%v, gone %v) = %v; want %v", tt.level, tt.gone, got, tt.want)
