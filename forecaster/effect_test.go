@@ -209,9 +209,9 @@ func TestRecordingSettingsHaveTheirEffect(t *testing.T) {
 // A service that forecasts is asked at its address with its token, and not for
 // longer than it may take.
 func TestServiceSettingsHaveTheirEffect(t *testing.T) {
-	var token string
+	tokens := make(chan string, 100)
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token = r.Header.Get("Authorization")
+		tokens <- r.Header.Get("Authorization")
 		_, _ = io.Copy(io.Discard, r.Body)
 		select {
 		case <-r.Context().Done():
@@ -222,7 +222,7 @@ func TestServiceSettingsHaveTheirEffect(t *testing.T) {
 	defer service.Close()
 	began := time.Now()
 	s := published(t, "MODEL", "byom", "BYOM_URL", service.URL, "BYOM_TOKEN", "s3cret", "BYOM_TIMEOUT", "100ms", "WINDOW", "1d")
-	if token != "Bearer s3cret" || !strings.HasSuffix(s.Model, "for byom") {
+	if token := <-tokens; token != "Bearer s3cret" || !strings.HasSuffix(s.Model, "for byom") {
 		t.Errorf("asked with %q, forecast by %q; want the token, and a stand-in after 100ms (took %v)", token, s.Model, time.Since(began))
 	}
 }
