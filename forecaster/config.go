@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/kedastral/kedastral/forecaster/adapters/prom"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
 	"github.com/kedastral/kedastral/shared/tlsconfig"
@@ -21,7 +22,7 @@ type config struct {
 	Workloads []string `env:"WORKLOADS, required" doc:"Workloads to forecast, NAMESPACE/NAME, separated by commas."`
 
 	HTTPAddr        string `env:"HTTP_ADDR, default=:8081" doc:"Address of the API, /healthz, /readyz and /metrics."`
-	MaxConnections  int    `env:"MAX_CONNECTIONS, default=1024" doc:"Connections open at once; more wait."`
+	MaxConnections  int    `env:"MAX_CONNECTIONS, default=1024" doc:"Connections open at once, of one peer at most half; more wait."`
 	TLSCertFile     string `env:"TLS_CERT_FILE" doc:"PEM file of the certificate shown to scalers. Unset: plain text."`
 	TLSKeyFile      string `env:"TLS_KEY_FILE" doc:"PEM file of its key."`
 	TLSClientCAFile string `env:"TLS_CLIENT_CA_FILE" doc:"PEM file of the authorities one of which must have issued a client's certificate."`
@@ -38,6 +39,7 @@ type config struct {
 	PrometheusCAFile          string            `env:"PROMETHEUS_CA_FILE" doc:"PEM file of the authorities that issue its certificate. Unset: the system's."`
 	PrometheusCertFile        string            `env:"PROMETHEUS_CERT_FILE" doc:"PEM file of the certificate shown to it."`
 	PrometheusKeyFile         string            `env:"PROMETHEUS_KEY_FILE" doc:"PEM file of its key."`
+	PrometheusServerName      string            `env:"PROMETHEUS_SERVER_NAME" doc:"Name its certificate must bear, where it is not the host of the URL or that is an IP address."`
 	PrometheusTimeout         time.Duration     `env:"PROMETHEUS_TIMEOUT, default=10s" doc:"Time for one query."`
 	ScrapeInterval            time.Duration     `env:"SCRAPE_INTERVAL, default=15s" doc:"How often Prometheus scrapes: a step is read this long after it ended, so that it is complete."`
 
@@ -127,8 +129,14 @@ func (c *config) Validate() error {
 	if c.TLSClientCAFile != "" && c.TLSCertFile == "" {
 		errs = append(errs, env.Fault{Name: "TLS_CLIENT_CA_FILE", Value: c.TLSClientCAFile, Rule: "needs TLS_CERT_FILE and TLS_KEY_FILE"})
 	}
-	if c.Source == fromPrometheus && c.PrometheusURL == "" {
+	switch {
+	case c.Source != fromPrometheus:
+	case c.PrometheusURL == "":
 		errs = append(errs, env.Fault{Name: "PROMETHEUS_URL", Rule: "is required with SOURCE=prometheus"})
+	default:
+		if err := prom.CheckURL(c.PrometheusURL); err != nil {
+			errs = append(errs, env.Fault{Name: "PROMETHEUS_URL", Rule: err.Error()})
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -159,7 +167,7 @@ func (c config) serverFiles() tlsconfig.Files {
 
 // prometheusFiles are the files of TLS to Prometheus.
 func (c config) prometheusFiles() tlsconfig.Files {
-	return tlsconfig.Files{Cert: c.PrometheusCertFile, Key: c.PrometheusKeyFile, CA: c.PrometheusCAFile}
+	return tlsconfig.Files{Cert: c.PrometheusCertFile, Key: c.PrometheusKeyFile, CA: c.PrometheusCAFile, ServerName: c.PrometheusServerName}
 }
 
 // settle is how long after a step its data is complete at the source.

@@ -162,7 +162,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("HTTP_ADDR: %w", err)
 	}
-	log.InfoContext(ctx, "listening", "http", listener.Addr().String(), "workloads", len(workloads), "source", cfg.Source, "tls", secure != nil)
+	log.InfoContext(ctx, "listening", "version", telemetry.Version(), "http", listener.Addr().String(), "workloads", len(workloads), "source", cfg.Source, "tls", secure != nil)
 
 	web := lifecycle.NewServer(handler, log)
 	web.TLSConfig = secure
@@ -173,7 +173,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 		return lifecycle.ServeHTTP(ctx, web, lifecycle.Limit(listener, cfg.MaxConnections), drain)
 	})
 	err = parts.Run(ctx)
-	log.InfoContext(ctx, "ended", "err", err)
+	log.InfoContext(ctx, "ended")
 	return err
 }
 

@@ -42,7 +42,8 @@ func open(cfg settings, reg prometheus.Registerer, log *slog.Logger) (clock.Cloc
 		}
 		source = func(w workload) (adapters.Adapter, error) {
 			return server.Adapter(prom.Query{
-				Metric: w.Metric, PromQL: w.Query, Step: w.Step, Settle: cfg.settle(), Aggregate: w.Aggregate, Now: now.Now,
+				Metric: w.Metric, PromQL: w.Query, Step: w.Step, Settle: cfg.settle(), Aggregate: w.Aggregate,
+				MaxSkew: cfg.MaxDataAge, Now: now.Now,
 			})
 		}
 	}

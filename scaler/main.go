@@ -34,6 +34,8 @@ const (
 	patience  = 200 * time.Millisecond // of that, for a workload's first fetch
 	drain     = 10 * time.Second       // for calls and streams to end
 	lifeSigns = 10 * time.Second       // between two beats of a loop that is alive
+
+	connections = 1024 // open at once at each address; KEDA needs one, a person few
 )
 
 func main() {
@@ -102,7 +104,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log.InfoContext(ctx, "listening", "grpc", calls.Addr().String(), "http", pages.Addr().String(), "namespace", cfg.Namespace, "tls", secure != nil)
+	log.InfoContext(ctx, "listening", "version", telemetry.Version(), "grpc", calls.Addr().String(), "http", pages.Addr().String(), "namespace", cfg.Namespace, "tls", secure != nil)
 
 	web := lifecycle.NewServer(handler(ctx, cfg.Namespace, service, reg, pulse), log)
 	transport := keda.Transport{Server: service, TLS: secure, MaxInFlight: cfg.MaxInFlight, Grace: drain}
@@ -111,7 +113,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	parts.Go("grpc", func(ctx context.Context) error { return transport.Serve(ctx, calls) })
 	parts.Go("http", func(ctx context.Context) error { return lifecycle.ServeHTTP(ctx, web, pages, drain) })
 	err = parts.Run(ctx)
-	log.InfoContext(ctx, "ended", "err", err)
+	log.InfoContext(ctx, "ended")
 	return err
 }
 
@@ -168,7 +170,7 @@ func listen(ctx context.Context, cfg config) (calls, pages net.Listener, err err
 	if pages, err = bind.Listen(ctx, "tcp", cfg.HTTPAddr); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("HTTP_ADDR: %w", err), calls.Close())
 	}
-	return calls, pages, nil
+	return lifecycle.Limit(calls, connections), lifecycle.Limit(pages, connections), nil
 }
 
 // handler serves what people and Prometheus look at. Ready means able to

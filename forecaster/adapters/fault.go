@@ -25,6 +25,7 @@ const (
 	ReasonAuth        = "auth"         // credentials missing, unreadable or refused
 	ReasonBadResponse = "bad_response" // an answer, but not one to understand
 	ReasonCanceled    = "canceled"     // the caller gave up
+	ReasonClockSkew   = "clock_skew"   // the source lives at another time than the forecaster
 	ReasonConfig      = "config"       // refused for another reason
 	ReasonDNS         = "dns"          // the source's name does not resolve
 	ReasonEnded       = "ended"        // a recording is over

@@ -38,13 +38,19 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/storage"
-	"github.com/kedastral/kedastral/shared/clock"
 )
+
+// Clock is the time an engine lives by. Its Now has a monotonic reading where
+// there is one, and its Sleep is not disturbed by the clock being set.
+type Clock interface {
+	Now() time.Time
+	Sleep(ctx context.Context, d time.Duration) error
+}
 
 // Options are what an engine is made with besides its workloads.
 type Options struct {
 	Store       storage.Store
-	Clock       clock.Clock // decides what is due and how old data is
+	Clock       Clock // decides what is due and how old data is
 	Log         *slog.Logger
 	Metrics     *Metrics
 	Concurrency int           // ticks that may run at once; ≥ 1
@@ -59,7 +65,7 @@ type Engine struct {
 	workers  map[string]*worker
 	order    []string // as configured
 	slots    chan struct{}
-	progress atomic.Int64 // Unix nanoseconds at which a tick last ended
+	progress atomic.Pointer[time.Time] // when a tick last ended, on the machine's clock
 	ready    atomic.Bool
 }
 
@@ -94,7 +100,7 @@ func New(workloads []Workload, o Options) (*Engine, error) {
 
 // Run ticks every workload until ctx ends, and returns when the last tick has.
 func (e *Engine) Run(ctx context.Context) error {
-	e.progress.Store(time.Now().UnixNano())
+	e.progressed()
 	var loops sync.WaitGroup
 	for _, name := range e.order {
 		loops.Go(func() { e.loop(ctx, e.workers[name]) })
@@ -123,23 +129,28 @@ func (e *Engine) loop(ctx context.Context, k *worker) {
 	}
 }
 
-// await waits until the tick of at is due, and returns it. A tick that is more
-// than an interval ahead is one that a clock set back has moved away; the one
+// await waits until the tick of at is due, and returns it. It looks at the clock
+// every interval at the latest. A tick that is two intervals ahead is one that a clock set back has moved away; the one
 // that is next by the clock as it now is takes its place, or the workload would
 // be silent until the clock has caught up.
 func (e *Engine) await(ctx context.Context, k *worker, at time.Time, delay time.Duration) time.Time {
 	for {
 		now := e.Clock.Now()
 		left := at.Add(delay).Sub(now)
-		if left > k.Interval {
+		if left > 2*k.Interval { // less is waited out: clocks are set by a little now and then
 			at = k.due(now.Add(-delay)).Add(k.Interval)
 			k.log.WarnContext(ctx, "the clock was set back", "by", left-at.Add(delay).Sub(now), "next", at)
 			continue
 		}
-		if left <= 0 || e.Clock.Sleep(ctx, left) != nil {
+		if left <= 0 || e.Clock.Sleep(ctx, min(left, k.Interval)) != nil {
 			return at
 		}
 	}
+}
+
+func (e *Engine) progressed() {
+	now := time.Now()
+	e.progress.Store(&now)
 }
 
 func (e *Engine) acquire(ctx context.Context) bool {
@@ -156,9 +167,9 @@ func (e *Engine) tick(ctx context.Context, k *worker, at time.Time) {
 	bounded, cancel := context.WithTimeout(ctx, e.TickTimeout)
 	defer cancel()
 	k.tick(bounded, at)
-	e.progress.Store(time.Now().UnixNano())
-	if !e.ready.Load() {
-		e.ready.Store(e.warm() == nil)
+	e.progressed()
+	if !e.ready.Load() && e.warm() == nil && e.ready.CompareAndSwap(false, true) {
+		e.Log.InfoContext(ctx, "ready, every workload has had its first tick", "workloads", len(e.order), "published", e.published())
 	}
 }
 
@@ -172,21 +183,27 @@ func (e *Engine) Ready() error {
 	return e.warm()
 }
 
-func (e *Engine) warm() error {
-	var attempted, published int
+// published is how many workloads have ever published.
+func (e *Engine) published() (n int) {
 	for _, k := range e.workers {
-		last := k.outcome()
-		if last.attempted {
-			attempted++
+		if !k.outcome().published.GeneratedAt.IsZero() {
+			n++
 		}
-		if !last.published.GeneratedAt.IsZero() {
-			published++
+	}
+	return n
+}
+
+func (e *Engine) warm() error {
+	var attempted int
+	for _, k := range e.workers {
+		if k.outcome().attempted {
+			attempted++
 		}
 	}
 	if attempted < len(e.order) {
 		return fmt.Errorf("warm start: %d of %d workloads done", attempted, len(e.order))
 	}
-	if published == 0 {
+	if e.published() == 0 {
 		return errors.New("warm start: no workload could be forecast; /workloads says why")
 	}
 	return nil
@@ -196,7 +213,7 @@ func (e *Engine) warm() error {
 // several times as long as the busiest workload needs to have one.
 func (e *Engine) Healthy() error {
 	last := e.progress.Load()
-	if last == 0 || len(e.order) == 0 {
+	if last == nil || len(e.order) == 0 {
 		return nil
 	}
 	shortest := e.workers[e.order[0]].Interval
@@ -204,7 +221,7 @@ func (e *Engine) Healthy() error {
 		shortest = min(shortest, k.Interval)
 	}
 	limit := 3*shortest + e.TickTimeout
-	if silent := time.Since(time.Unix(0, last)); silent > limit {
+	if silent := time.Since(*last); silent > limit { // monotonic: a clock that is set stops no tick
 		return fmt.Errorf("no tick has ended for %v, longer than %v", silent.Round(time.Second), limit)
 	}
 	return nil

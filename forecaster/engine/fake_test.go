@@ -25,7 +25,8 @@ type source struct {
 	load func(time.Time) float64
 	step time.Duration
 	err  error
-	wait time.Duration // before it answers
+	wait time.Duration    // before it answers
+	now  func() time.Time // nil is the machine's clock
 }
 
 func (s *source) Name() string { return "fake" }
@@ -43,7 +44,10 @@ func (s *source) Collect(ctx context.Context, windowSeconds int) (series.DataFra
 	if s.err != nil {
 		return series.DataFrame{}, s.err
 	}
-	end := time.Now().UTC().Truncate(s.step)
+	if s.now == nil {
+		s.now = time.Now
+	}
+	end := s.now().UTC().Truncate(s.step)
 	frame := series.DataFrame{Step: s.step, Values: make([]float64, time.Duration(windowSeconds)*time.Second/s.step)}
 	frame.Start = end.Add(-time.Duration(len(frame.Values)) * s.step)
 	for i := range frame.Values {

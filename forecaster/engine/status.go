@@ -68,7 +68,7 @@ func (e *Engine) Latest(ctx context.Context, workload string) (forecast.Snapshot
 		}
 	}
 	if s.Observed != nil {
-		if err := k.tooOld(*s.Observed, now); err != nil {
+		if err := k.tooOld(s, now); err != nil {
 			return forecast.Snapshot{}, notReady(workload, err)
 		}
 	}
@@ -131,7 +131,7 @@ func (k *worker) status(now time.Time) Status {
 		st.State = Silent
 	default:
 		st.show(p)
-		old := k.tooOld(*p.Observed, now)
+		old := k.tooOld(p, now)
 		switch {
 		case old != nil:
 			st.State = Silent

@@ -22,6 +22,7 @@ type worker struct {
 	store      storage.Store
 	metrics    *Metrics
 	log        *slog.Logger
+	clock      Clock
 	maxDataAge time.Duration
 	history    series.DataFrame // of the last successful read, moved on to the last tick
 
@@ -35,6 +36,7 @@ type outcome struct {
 	at        time.Time // of the newest tick
 	skipped   int
 	fault     error             // of the newest tick
+	stands    bool              // the newest tick published, fault or not
 	published forecast.Snapshot // the newest; zero before the first
 	decision  capacity.Decision // that it was published by
 	warnings  []string          // of the newest read that succeeded
@@ -42,7 +44,7 @@ type outcome struct {
 }
 
 func newWorker(w Workload, o Options) *worker {
-	k := &worker{Workload: w, store: o.Store, metrics: o.Metrics, log: o.Log.With("workload", w.Name), maxDataAge: o.MaxDataAge}
+	k := &worker{Workload: w, store: o.Store, metrics: o.Metrics, log: o.Log.With("workload", w.Name), clock: o.Clock, maxDataAge: o.MaxDataAge}
 	k.pipeline = &Pipeline{w: w, took: o.Metrics.took}
 	return k
 }
@@ -55,9 +57,9 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 		return // shutting down says nothing about the workload
 	}
 	k.mu.Lock()
-	before := k.last.fault
+	before := k.last
 	k.last.attempted, k.last.at, k.last.fault, k.last.warnings = true, at, err, warnings
-	k.last.history = k.history
+	k.last.history, k.last.stands = k.history, !s.GeneratedAt.IsZero()
 	if !s.GeneratedAt.IsZero() {
 		k.last.published, k.last.decision = s, decision
 	}
@@ -66,7 +68,7 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 	if !s.GeneratedAt.IsZero() {
 		k.metrics.published(s)
 	}
-	k.tell(ctx, before, err)
+	k.tell(ctx, before, err, !s.GeneratedAt.IsZero())
 }
 
 // guarded is forecast, and what the source warns of, where a panic in what no
@@ -97,7 +99,7 @@ func (k *worker) forecast(ctx context.Context, at time.Time) (forecast.Snapshot,
 	}
 	s, decision, err := k.pipeline.Snapshot(ctx, k.history)
 	if err == nil {
-		err = k.put(ctx, s)
+		s, err = k.put(ctx, s)
 	}
 	if err != nil {
 		return forecast.Snapshot{}, capacity.Decision{}, worse(fault, err)
@@ -152,41 +154,52 @@ func (k *worker) warned() []string {
 	return texts
 }
 
-// put publishes a snapshot whose data is young enough.
-func (k *worker) put(ctx context.Context, s forecast.Snapshot) error {
-	return guard(putStage, func() error {
-		if err := k.tooOld(*s.Observed, s.GeneratedAt); err != nil {
+// put publishes a snapshot whose data is young enough, with its age from now
+// on.
+func (k *worker) put(ctx context.Context, s forecast.Snapshot) (forecast.Snapshot, error) {
+	err := guard(putStage, func() error {
+		if err := k.tooOld(s, s.GeneratedAt); err != nil {
 			return err
 		}
+		s.Received = k.clock.Now()
+		s.AgeAtReceipt = max(0, s.Received.Sub(s.GeneratedAt))
 		return k.store.Put(ctx, s)
 	})
+	return s, err
 }
 
 // tooOld says that at now there is too little known of the present to publish
-// anything.
-func (k *worker) tooOld(newest forecast.Observation, now time.Time) error {
-	age := now.Sub(newest.At)
+// the snapshot. Its age counts, and not only its date, so that a clock that is
+// set back makes nothing young.
+func (k *worker) tooOld(s forecast.Snapshot, now time.Time) error {
+	age := s.Age(now) + s.GeneratedAt.Sub(s.Observed.At)
 	if age <= k.maxDataAge {
 		return nil
 	}
 	return fmt.Errorf("the newest observation of %s ended at %s, %v ago; after MAX_DATA_AGE=%v nothing is published: %w",
-		k.Metric, newest.At.Format(time.RFC3339), age.Round(time.Second), k.maxDataAge, errOldData)
+		k.Metric, s.Observed.At.Format(time.RFC3339), age.Round(time.Second), k.maxDataAge, errOldData)
 }
 
-// tell logs what changed: a fault when it begins or becomes another one, and
-// its end. The ticks between say nothing above debug.
-func (k *worker) tell(ctx context.Context, before, now error) {
+// tell logs what changed: a fault when it begins, becomes another one, or
+// begins to keep the forecast back, and its end. The ticks between say nothing
+// above debug.
+func (k *worker) tell(ctx context.Context, before outcome, now error, published bool) {
 	switch {
-	case now != nil && (before == nil || reason(before) != reason(now)):
-		attrs := []any{"err", now}
+	case now == nil && before.fault != nil:
+		k.log.InfoContext(ctx, "tick succeeded again")
+	case now == nil:
+	case before.fault != nil && reason(before.fault) == reason(now) && before.stands == published:
+		k.log.DebugContext(ctx, "tick failed again", "err", now)
+	default:
+		attrs := []any{"err", oneLine(now)}
 		if f := (*fault)(nil); errors.As(now, &f) && f.stack != nil {
 			attrs = append(attrs, "stack", string(f.stack))
 		}
-		k.log.WarnContext(ctx, "tick failed", attrs...)
-	case now != nil:
-		k.log.DebugContext(ctx, "tick failed again", "err", now)
-	case before != nil:
-		k.log.InfoContext(ctx, "tick succeeded again")
+		if published {
+			k.log.WarnContext(ctx, "tick failed, forecast from what was known before", attrs...)
+			return
+		}
+		k.log.WarnContext(ctx, "tick failed, nothing is published", attrs...)
 	}
 }
 

@@ -29,7 +29,7 @@ func (m *Memory) Put(_ context.Context, s forecast.Snapshot) error {
 	s = clone(s)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if held, ok := m.latest[s.Workload]; ok && held.GeneratedAt.After(s.GeneratedAt) {
+	if held, ok := m.latest[s.Workload]; ok && !s.Replaces(held) {
 		return nil
 	}
 	m.latest[s.Workload] = s

@@ -16,8 +16,9 @@ import (
 // Store keeps the latest snapshot of each workload. It is safe for concurrent
 // use, and what it holds is its own: a caller may change what it put or got.
 type Store interface {
-	// Put keeps s as the latest snapshot of its workload, unless the store
-	// holds a newer one; then nothing happens and that is no error. A
+	// Put keeps s as the latest snapshot of its workload, unless it does not
+	// replace the one held, which is the newer; then nothing happens and that
+	// is no error. A
 	// snapshot that does not validate is refused with an error wrapping
 	// [forecast.ErrInvalid].
 	Put(ctx context.Context, s forecast.Snapshot) error

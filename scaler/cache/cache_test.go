@@ -240,12 +240,6 @@ func TestGeneratedAtNeverGoesBack(t *testing.T) {
 	})
 }
 
-// TestUnknownNamesPushNothingOut asks for far more unknown workloads than the
-// cache holds, next to one that is known.
-// TestHerd is a restarted KEDA with ten thousand workloads and a cold cache:
-// one fetch each, never more at a time than allowed, all answered in seconds.
-// TestRefreshesSpread asks for many workloads at the same instant: later their
-// refreshes must not fall on the same instant.
 func TestNewRefusesWhatCannotWork(t *testing.T) {
 	_, err := cache.New(forecast.ReaderFunc(good), nil, cache.Options{Interval: -1})
 	for _, name := range []string{"size", "interval", "retry", "wait", "idle", "concurrency"} {

@@ -43,6 +43,8 @@ func TestIdleWorkloadsAreLeftAlone(t *testing.T) {
 	})
 }
 
+// TestUnknownNamesPushNothingOut asks for far more unknown workloads than the
+// cache holds, next to one that is known.
 func TestUnknownNamesPushNothingOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var fetches atomic.Int32
@@ -102,6 +104,8 @@ func TestEvictionsAreCountedAndTold(t *testing.T) {
 	})
 }
 
+// TestHerd is a restarted KEDA with ten thousand workloads and a cold cache:
+// one fetch each, never more at a time than allowed, all answered in seconds.
 func TestHerd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const workloads = 10_000
@@ -139,6 +143,8 @@ func TestHerd(t *testing.T) {
 	})
 }
 
+// TestRefreshesSpread asks for many workloads at the same instant: later their
+// refreshes must not fall on the same instant.
 func TestRefreshesSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

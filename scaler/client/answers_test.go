@@ -13,6 +13,7 @@ import (
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
+// edited is a valid snapshot's JSON with one field changed.
 func edited(field string, value any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, _ := forecast.Encode(sample(r.FormValue("workload")))
@@ -32,6 +33,7 @@ func problem(err error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { forecast.ProblemOf(err).Write(w) }
 }
 
+// TestBadAnswers: none of these is acted on, and each error says what it is.
 func TestBadAnswers(t *testing.T) {
 	var other error // none of the sentinels
 	for _, tt := range []struct {
@@ -116,6 +118,8 @@ func (spaces) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// TestOneWorkloadsTroubleIsNotAllWorkloads: an answer, however bad, does not
+// stop the next question.
 func TestOneWorkloadsTroubleIsNotAllWorkloads(t *testing.T) {
 	c := dial(t, time.Second, func(w http.ResponseWriter, r *http.Request) {
 		if r.FormValue("workload") == "shop/bad" {

@@ -184,13 +184,15 @@ func (o Options) validate() error {
 
 // CheckURL is nil if a forecaster can be asked at u.
 func CheckURL(u *url.URL) error {
+	bare := *u // what is left out may be a secret
+	bare.User, bare.RawQuery, bare.Fragment = nil, "", ""
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return fmt.Errorf("%s: must be http://HOST or https://HOST", u.Redacted())
+		return fmt.Errorf("%s: must be http://HOST or https://HOST", &bare)
 	case u.User != nil:
-		return fmt.Errorf("%s: must not hold a user or password: use a token file", u.Redacted())
+		return fmt.Errorf("%s: must not hold a user or password: use a token file", &bare)
 	case u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("%s: must not hold a query or fragment", u.Redacted())
+		return fmt.Errorf("%s: must not hold a query or fragment", &bare)
 	}
 	return nil
 }

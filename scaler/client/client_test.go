@@ -175,8 +175,6 @@ func TestUnchangedSnapshotsAreNotSentAgain(t *testing.T) {
 	}
 }
 
-// edited is a valid snapshot's JSON with one field changed.
-// TestBadAnswers: none of these is acted on, and each error says what it is.
 // TestMalformedNamesAreNotAsked: such a name never reaches a URL.
 func TestMalformedNamesAreNotAsked(t *testing.T) {
 	var asked atomic.Int32
@@ -191,13 +189,6 @@ func TestMalformedNamesAreNotAsked(t *testing.T) {
 	}
 }
 
-// TestFailoverOnAnswers: one that does not know the workload, or answers
-// nonsense, is no reason not to ask the next.
-// TestHungForecasterCostsItsTimeoutOnce: the second question does not wait for
-// it, and it is asked again when the pause is over.
-// TestOneWorkloadsTroubleIsNotAllWorkloads: an answer, however bad, does not
-// stop the next question.
-// TestCallersLeavingBlameNobody: the forecaster is asked again at once.
 func TestTokenIsReadAgainWhenRefused(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	write := func(value string) {

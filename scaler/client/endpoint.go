@@ -13,7 +13,7 @@ import (
 // How long an endpoint that cannot be reached is left alone: at first, at most.
 const (
 	shortest = 500 * time.Millisecond
-	longest  = 10 * time.Second
+	longest  = 5 * time.Second
 )
 
 // errLeftAlone means that an endpoint failed a moment ago and was not asked.

@@ -26,6 +26,8 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// TestFailoverOnAnswers: one that does not know the workload, or answers
+// nonsense, is no reason not to ask the next.
 func TestFailoverOnAnswers(t *testing.T) {
 	for name, bad := range map[string]http.HandlerFunc{
 		"unknown": problem(forecast.ErrNotFound), "not ready": problem(forecast.ErrNotReady), "nonsense": status(200, "{}"), "500": status(500, ""),
@@ -41,6 +43,8 @@ func TestFailoverOnAnswers(t *testing.T) {
 	}
 }
 
+// TestHungForecasterCostsItsTimeoutOnce: the second question does not wait for
+// it, and it is asked again when the pause is over.
 func TestHungForecasterCostsItsTimeoutOnce(t *testing.T) {
 	var hung atomic.Bool
 	hung.Store(true)
@@ -70,6 +74,7 @@ func TestHungForecasterCostsItsTimeoutOnce(t *testing.T) {
 	}
 }
 
+// TestCallersLeavingBlameNobody: the forecaster is asked again at once.
 func TestCallersLeavingBlameNobody(t *testing.T) {
 	var slow atomic.Bool
 	slow.Store(true)

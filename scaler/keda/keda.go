@@ -121,7 +121,7 @@ func (s *Server) IsActive(ctx context.Context, ref *pb.ScaledObjectRef) (*pb.IsA
 func (s *Server) verdict(ctx context.Context, ref *pb.ScaledObjectRef) (*target, verdict, *refusal) {
 	t, why := s.target(ref)
 	if why != nil {
-		s.refuse(ctx, why)
+		s.refuse(ctx, why, s.named(ref)...)
 		return nil, verdict{}, why
 	}
 	snapshot, err := s.forecasts.Latest(ctx, t.workload)
@@ -145,11 +145,24 @@ func (t *target) active(v verdict) bool {
 
 // refuse counts and, now and then, logs a request that asks for what it may
 // not or in a way that cannot be understood.
-func (s *Server) refuse(ctx context.Context, why *refusal) {
+func (s *Server) refuse(ctx context.Context, why *refusal, whose ...slog.Attr) {
 	s.metrics.refused(why)
 	if s.complain.allows(why.reason, s.Now()) {
-		s.Log.WarnContext(ctx, "request refused", "reason", why.reason, "answer", why.text)
+		whose = append(whose, slog.String("reason", why.reason), slog.String("answer", why.text))
+		s.Log.LogAttrs(ctx, slog.LevelWarn, "request refused", whose...)
 	}
+}
+
+// named is the ScaledObject of a request, where it is one of our namespace and
+// has a name that an object can have: what a tenant wrote is not logged.
+func (s *Server) named(ref *pb.ScaledObjectRef) []slog.Attr {
+	if ref.GetNamespace() != s.Namespace {
+		return nil
+	}
+	if _, _, err := forecast.ParseWorkload(s.Namespace + "/" + ref.GetName()); err != nil {
+		return nil
+	}
+	return []slog.Attr{slog.String("scaled_object", ref.GetName())}
 }
 
 // reply is one value in one allocation, in both the integer field that every

@@ -152,7 +152,6 @@ func TestGetMetricSpecIsConstant(t *testing.T) {
 	}
 }
 
-// many are n keys and values that are nobody's.
 // TestStates is one workload's life while its forecaster is gone: the count may
 // rise, never fall, until it is an error; and once the forecaster is back the
 // plan is followed again.
@@ -250,7 +249,6 @@ func TestStatesAreLoggedOnce(t *testing.T) {
 	}
 }
 
-// TestSeriesAreBounded asks for many more names than are remembered.
 func TestNewReportsEverythingWrong(t *testing.T) {
 	_, err := keda.New(&book{}, prometheus.NewRegistry(), keda.Options{LeadTime: -1, FallbackReplicas: -1})
 	for _, name := range []string{"namespace", "lead time", "stale after", "fallback replicas", "size", "push interval", "budget", "clock"} {

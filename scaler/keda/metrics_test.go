@@ -48,6 +48,7 @@ func TestMetricsTellOfWorkloadsInUse(t *testing.T) {
 	}
 }
 
+// TestSeriesAreBounded asks for many more names than are remembered.
 func TestSeriesAreBounded(t *testing.T) {
 	b := set(t, nil)
 	before, _ := testutil.GatherAndCount(b.reg)

@@ -69,6 +69,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// many are n keys and values that are nobody's.
 func many(n int) (pairs []string) {
 	for i := range n {
 		pairs = append(pairs, fmt.Sprintf("k%d", i), "v")
@@ -100,6 +101,22 @@ func TestNothingOfARequestIsRepeated(t *testing.T) {
 	}
 	if strings.Contains(b.log.String(), secret) {
 		t.Errorf("what was sent is in the log:\n%s", b.log)
+	}
+}
+
+// Whose trigger it is that cannot be understood is told, so that somebody can
+// mend it; a name that no object can have is not.
+func TestRefusalsNameTheScaledObject(t *testing.T) {
+	b := set(t, nil)
+	_, _ = b.ask(t, ref("web", "leadtime", "5m"))
+	if !strings.Contains(b.log.String(), "scaled_object=web") {
+		t.Errorf("the log does not say whose trigger is misspelt:\n%s", b.log)
+	}
+	b.log.Reset()
+	_, _ = b.ask(t, ref("web\n", "lead-time", "5m"))
+	_, _ = b.ask(t, &pb.ScaledObjectRef{Namespace: "bank", Name: "vault"})
+	if strings.Contains(b.log.String(), "scaled_object") {
+		t.Errorf("names that are not ours to tell:\n%s", b.log)
 	}
 }
 

@@ -24,7 +24,7 @@ func (s *Server) StreamIsActive(ref *pb.ScaledObjectRef, stream grpc.ServerStrea
 		return crowded
 	}
 	if _, why := s.target(ref); why != nil {
-		s.refuse(stream.Context(), why)
+		s.refuse(stream.Context(), why, s.named(ref)...)
 		return why
 	}
 	s.metrics.streams.Inc()

@@ -79,6 +79,9 @@ func (s *Server) note(ctx context.Context, t *target, v verdict, now time.Time) 
 	if v.state != Fresh {
 		level = slog.LevelWarn
 	}
+	if v.answered {
+		attrs = append(attrs, slog.Int("replicas", v.replicas))
+	}
 	if v.why != nil {
 		attrs = append(attrs, slog.String("reason", v.why.reason))
 	}

@@ -64,9 +64,9 @@ type Snapshot struct {
 	Observed *Observation `json:"observed,omitempty"`
 	Skill    *Skill       `json:"skill,omitempty"`
 
-	// Received and AgeAtReceipt are set by a client that got the snapshot over
-	// the wire: the age as the forecaster's own clock saw it, and when that was
-	// on this machine's clock. They never travel.
+	// Received and AgeAtReceipt are set by whoever took the snapshot in: the
+	// age as the clock saw it that dated the snapshot, and when that was on this
+	// machine's clock, with its monotonic reading. They never travel.
 	Received     time.Time     `json:"-"`
 	AgeAtReceipt time.Duration `json:"-"`
 }
@@ -121,17 +121,25 @@ func (s Snapshot) Step() time.Duration { return time.Duration(s.StepSeconds) * t
 // Interval is how long after GeneratedAt a newer snapshot is due.
 func (s Snapshot) Interval() time.Duration { return time.Duration(s.IntervalSeconds) * time.Second }
 
-// Age is how old the snapshot is at now. For a snapshot that came over the
-// wire it is the age its forecaster reported plus the time since receipt, so
-// that skew between two machines' clocks does not matter; the larger of wall
-// and monotonic time counts, so that neither a clock set back nor a suspended
-// machine makes an old forecast young.
+// Age is how old the snapshot is at now. For one that was taken in it is its
+// age then plus the time since, so that skew between two machines' clocks does
+// not matter; the larger of wall and monotonic time counts, so that neither a
+// clock set back nor a suspended machine makes an old forecast young.
 func (s Snapshot) Age(now time.Time) time.Duration {
 	if s.Received.IsZero() {
 		return max(0, now.Sub(s.GeneratedAt))
 	}
 	since := max(now.Sub(s.Received), now.Round(0).Sub(s.Received.Round(0)), 0)
 	return s.AgeAtReceipt + since
+}
+
+// Replaces reports whether the snapshot may take the place of the one held: the
+// newest GeneratedAt stands, whoever brings it and in whatever order. One that
+// is held from the future of the newcomer was dated by a clock that was set
+// back since. It gives way, or nothing would come after it until that clock
+// has caught up.
+func (s Snapshot) Replaces(held Snapshot) bool {
+	return !s.GeneratedAt.Before(held.GeneratedAt) || !s.Received.IsZero() && held.GeneratedAt.After(s.Received)
 }
 
 // Highest is the largest of the desired replicas over [age, age + window):

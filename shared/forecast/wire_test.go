@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/kedastral/kedastral/shared/clock/clocktest"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
@@ -203,6 +204,58 @@ func TestAgeSurvivesSkewAndSetClocks(t *testing.T) {
 	} {
 		if got := tt.s.Age(tt.now); got != tt.want {
 			t.Errorf("Age(%v) of %v received %v = %v; want %v", tt.now, tt.s.GeneratedAt, tt.s.Received, got, tt.want)
+		}
+	}
+}
+
+// By a clock that is set while the program runs, the age is never less than
+// what has passed, and nothing received is from before it was generated.
+func TestAgeByAClockThatIsSet(t *testing.T) {
+	at := time.Now()
+	s := received(forecast.Snapshot{GeneratedAt: at.Round(0).Add(-time.Minute)}, at, time.Minute)
+	later := at.Add(30 * time.Second)
+	for _, tt := range []struct {
+		what string
+		now  time.Time
+		want time.Duration
+	}{
+		{"not set", later, 90 * time.Second},
+		{"set back an hour", clocktest.Shift(later, -time.Hour), 90 * time.Second},
+		{"set forward an hour, or suspended for one", clocktest.Shift(later, time.Hour), time.Hour + 90*time.Second},
+		{"an old reading", at.Add(-time.Second), time.Minute},
+	} {
+		if got := s.Age(tt.now); got != tt.want {
+			t.Errorf("%s: Age = %v; want %v", tt.what, got, tt.want)
+		}
+	}
+	future := forecast.Snapshot{GeneratedAt: at.Round(0).Add(time.Hour)}
+	if got := future.Age(at); got != 0 {
+		t.Errorf("Age of a snapshot from the future = %v; want 0", got)
+	}
+	if got := received(future, at, 0).Age(later); got != 30*time.Second {
+		t.Errorf("Age of one from the future, 30s after it came = %v; want 30s", got)
+	}
+}
+
+func TestReplaces(t *testing.T) {
+	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	at := func(generated, taken time.Time) forecast.Snapshot {
+		return forecast.Snapshot{GeneratedAt: generated, Received: taken}
+	}
+	never := time.Time{}
+	for _, tt := range []struct {
+		what      string
+		s, held   forecast.Snapshot
+		replaceIt bool
+	}{
+		{"newer", at(noon, never), at(noon.Add(-time.Minute), never), true},
+		{"the same again", at(noon, never), at(noon, never), true},
+		{"older", at(noon.Add(-time.Minute), never), at(noon, never), false},
+		{"older, taken in after both", at(noon.Add(-time.Minute), noon), at(noon, noon), false},
+		{"held from the future: the clock was set back", at(noon.Add(-time.Hour), noon.Add(-time.Hour)), at(noon, noon), true},
+	} {
+		if got := tt.s.Replaces(tt.held); got != tt.replaceIt {
+			t.Errorf("%s: Replaces = %t; want %t", tt.what, got, tt.replaceIt)
 		}
 	}
 }

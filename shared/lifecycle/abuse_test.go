@@ -18,7 +18,8 @@ import (
 // once a second until the server hangs up. It returns how long that took.
 func abuse(t *testing.T, addr, says, drip string) time.Duration {
 	began := time.Now()
-	c, err := net.Dial("tcp", addr)
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 66)}} // a peer of its own
+	c, err := dialer.DialContext(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Errorf("Dial = %v", err)
 		return 0

@@ -108,12 +108,8 @@ func TestServerRefusesEndlessHeaders(t *testing.T) {
 
 func TestLimitHoldsConnectionsBack(t *testing.T) {
 	ln := lifecycle.Limit(listen(t), 2)
-	for range 3 {
-		c, err := net.Dial("tcp", ln.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { hangUp(t, c) })
+	for i := range 3 {
+		callFrom(t, fmt.Sprintf("127.0.0.%d", i+1), ln.Addr())
 	}
 	accepted := make(chan net.Conn)
 	ended := make(chan error, 1)
@@ -142,6 +138,18 @@ func TestLimitHoldsConnectionsBack(t *testing.T) {
 	if err := <-ended; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Accept after Close = %v; want net.ErrClosed", err)
 	}
+}
+
+// callFrom opens a connection from an address of the loopback.
+func callFrom(t *testing.T, from string, to net.Addr) net.Conn {
+	t.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	c, err := dialer.DialContext(t.Context(), to.Network(), to.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { hangUp(t, c) })
+	return c
 }
 
 func hangUp(t *testing.T, c net.Conn) {

@@ -27,6 +27,10 @@ type Query struct {
 	// step is a dip in the sum.
 	Aggregate string
 
+	// MaxSkew is how far the source's clock may be from ours before a read
+	// fails: what we would take for the present then is none. Zero only warns.
+	MaxSkew time.Duration
+
 	Now func() time.Time // the clock; nil is the real one
 }
 
@@ -69,6 +73,8 @@ func (q Query) check() error {
 		return errors.New("no query: must be PromQL that gives one series")
 	case q.Settle < 0:
 		return fmt.Errorf("settle %v: must not be negative", q.Settle)
+	case q.MaxSkew < 0:
+		return fmt.Errorf("max skew %v: must not be negative", q.MaxSkew)
 	case !slices.Contains([]string{"", "sum", "max", "min"}, q.Aggregate):
 		return fmt.Errorf("aggregate %q: must be empty, sum, max or min", q.Aggregate)
 	}
@@ -105,6 +111,10 @@ func (a *Adapter) Collect(ctx context.Context, windowSeconds int) (series.DataFr
 	frame, err := a.update(ctx, from, to)
 	if err != nil {
 		return series.DataFrame{}, err
+	}
+	if skew := max(a.skew, -a.skew); a.query.MaxSkew > 0 && skew > a.query.MaxSkew {
+		return series.DataFrame{}, a.fault(adapters.ErrConfig, adapters.ReasonClockSkew,
+			fmt.Sprintf("its clock and this forecaster's are %v apart, more than the %v that data may be old: synchronise them", skew.Round(time.Second), a.query.MaxSkew))
 	}
 	warnings := a.inspect(&frame)
 	a.warnings.Store(&warnings)

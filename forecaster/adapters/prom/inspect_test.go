@@ -141,3 +141,37 @@ func TestClockSkew(t *testing.T) {
 		}
 	}
 }
+
+// Beyond what data may be old, a clock that is wrong is a failed read: what
+// would be taken for the present is the past, or is not known yet.
+func TestClocksTooFarApart(t *testing.T) {
+	for _, tt := range []struct {
+		date time.Duration // of the source's clock, ahead of ours
+		fits bool
+	}{
+		{0, true},
+		{14 * time.Minute, true},
+		{-14 * time.Minute, true},
+		{16 * time.Minute, false},
+		{-16 * time.Minute, false},
+		{-24 * 365 * time.Hour, false},
+	} {
+		f := serve(t, func(i int, q question, w http.ResponseWriter) {
+			if i == 0 {
+				w.Header().Set("Date", now.Add(tt.date).Format(http.TimeFormat))
+			}
+			answers(load)(i, q, w)
+		})
+		q := query()
+		q.MaxSkew = 15 * time.Minute
+		a := open(t, options(f.URL), q)
+		_, err := a.Collect(t.Context(), 600)
+		if tt.fits != (err == nil) || !tt.fits && (adapters.Reason(err) != adapters.ReasonClockSkew || !strings.Contains(err.Error(), "synchronise them")) {
+			t.Errorf("clocks %v apart: Collect = %v", tt.date, err)
+		}
+		if err != nil {
+			discreet(t, err.Error())
+		}
+		collect(t, a, 600) // and heals with the clock
+	}
+}

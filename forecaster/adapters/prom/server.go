@@ -109,9 +109,15 @@ func NewServer(o Options) (*Server, error) {
 	}, nil
 }
 
-// address is the URL without its user, who moves to the other options.
-func (o *Options) address() (*url.URL, error) {
-	u, err := url.Parse(o.URL)
+// CheckURL says why an address cannot be Prometheus's. It repeats no user and
+// no password.
+func CheckURL(address string) error {
+	_, err := parse(address)
+	return err
+}
+
+func parse(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("must be a URL: %w", cause(err))
@@ -121,6 +127,15 @@ func (o *Options) address() (*url.URL, error) {
 		return nil, errors.New("no host: must be http(s)://host[:port][/path]")
 	case u.Fragment != "":
 		return nil, errors.New("a # in it: must be http(s)://host[:port][/path]")
+	}
+	return u, nil
+}
+
+// address is the URL without its user, who moves to the other options.
+func (o *Options) address() (*url.URL, error) {
+	u, err := parse(o.URL)
+	if err != nil {
+		return nil, err
 	}
 	if u.User != nil {
 		if o.Username != "" || o.Token.set() {

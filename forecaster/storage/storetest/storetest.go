@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		"an unknown workload is absent, not an error": absent,
 		"what was put comes back":                     roundTrip,
 		"the newest GeneratedAt stands":               newestStands,
+		"one from the future gives way":               futureGivesWay,
 		"the same instant put again replaces":         sameInstant,
 		"workloads do not mix":                        apart,
 		"an invalid snapshot is refused":              refusesInvalid,
@@ -72,6 +73,19 @@ func newestStands(t *testing.T, s storage.Store) {
 	put(t, s, newer)
 	put(t, s, older)
 	wantLatest(t, s, newer)
+}
+
+// futureGivesWay: the clock was an hour ahead and is set back, and with it the
+// newcomer's.
+func futureGivesWay(t *testing.T, s storage.Store) {
+	ahead, right := Sample("shop/web", noon.Add(time.Hour), 3), Sample("shop/web", noon, 4)
+	ahead.Received, right.Received = noon.Add(time.Hour), noon.Add(5*time.Second)
+	put(t, s, ahead)
+	put(t, s, right)
+	got, _, err := s.GetLatest(t.Context(), "shop/web")
+	if err != nil || !got.GeneratedAt.Equal(noon) {
+		t.Errorf("GetLatest after the clock was set back = %v, %v; want the snapshot of %v", got.GeneratedAt, err, noon)
+	}
 }
 
 func sameInstant(t *testing.T, s storage.Store) {

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kedastral/kedastral/shared/env"
+)
+
+// listening runs the whole process until the test ends and returns its
+// address and log, ready or not.
+func listening(t *testing.T, vars env.Vars) (string, *output) {
+	t.Helper()
+	vars["HTTP_ADDR"] = "127.0.0.1:0"
+	ctx, stop := context.WithCancel(t.Context())
+	var log output
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, vars, &log) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("run = %v", err)
+		}
+	})
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if found := regexp.MustCompile(`"?http"?[=:]"?(127\.0\.0\.1:\d+)`).FindStringSubmatch(log.String()); found != nil {
+			return found[1], &log
+		}
+	}
+	t.Fatalf("does not listen; the log says:\n%s", log.String())
+	return "", nil
+}
+
+// light is a configuration that is quick to forecast by.
+func light(source string, more ...string) env.Vars {
+	v := env.Vars{
+		"WORKLOADS": "shop/checkout", "PROMETHEUS_URL": source, "DEFAULT_QUERY": "load", "DEFAULT_TARGET_PER_POD": "25",
+		"DEFAULT_MODEL": "naive", "DEFAULT_WINDOW": "3h", "SCRAPE_INTERVAL": "1s",
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		v[more[i]] = more[i+1]
+	}
+	return v
+}
+
+// lagging answers as Prometheus does, without the newest minutes.
+func lagging(t *testing.T, by time.Duration) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil {
+			t.Error(err)
+		}
+		if end := strconv.FormatInt(time.Now().Add(-by).Unix(), 10); r.Form.Get("end") > end {
+			r.Form.Set("end", end)
+		}
+		answerRange(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestMaxDataAgeHasItsEffect(t *testing.T) {
+	for age, want := range map[string]int{"2m": http.StatusServiceUnavailable, "15m": http.StatusOK} {
+		address, _ := listening(t, light(lagging(t, 5*time.Minute), "MAX_DATA_AGE", age))
+		status, body := 0, ""
+		for end := time.Now().Add(5 * time.Second); time.Now().Before(end) && (status == 0 || strings.Contains(body, "warm start has not")); time.Sleep(50 * time.Millisecond) {
+			status, body = get(t, "http://"+address+"/forecast/current?workload=shop/checkout")
+		}
+		if status != want || want != http.StatusOK && !strings.Contains(body, "MAX_DATA_AGE=2m") {
+			t.Errorf("MAX_DATA_AGE=%s with data of five minutes ago: %d %.300s; want %d", age, status, body, want)
+		}
+	}
+}
+
+func TestConcurrencyHasItsEffect(t *testing.T) {
+	var busy, most atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n := busy.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		defer busy.Add(-1)
+		time.Sleep(50 * time.Millisecond)
+		answerRange(w, r)
+	}))
+	defer server.Close()
+	start(t, light(server.URL, "WORKLOADS", "shop/a,shop/b,shop/c,shop/d", "CONCURRENCY", "1"))
+	if most.Load() != 1 {
+		t.Errorf("CONCURRENCY=1: %d read at a time", most.Load())
+	}
+}
+
+func TestMaxConnectionsHasItsEffect(t *testing.T) {
+	address, _ := listening(t, light(lagging(t, 0), "MAX_CONNECTIONS", "2"))
+	first, err := net.Dial("tcp", address) //nolint:noctx // the test's end closes it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Close() }()
+	time.Sleep(50 * time.Millisecond)
+	second, err := net.Dial("tcp", address) //nolint:noctx // as above
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = second.Close() }()
+	_ = second.SetDeadline(time.Now().Add(3 * time.Second))
+	if _, err := second.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("MAX_CONNECTIONS=2: the second connection of one peer is kept (%v); want it closed", err)
+	}
+}
+
+func TestLogSettingsHaveTheirEffect(t *testing.T) {
+	for _, tt := range []struct {
+		format, level, begins string
+		debug                 bool
+	}{
+		{"json", "debug", "{", true},
+		{"text", "info", "time=", false},
+	} {
+		address, log := listening(t, light(lagging(t, 0), "LOG_FORMAT", tt.format, "LOG_LEVEL", tt.level))
+		get(t, "http://"+address+"/workloads")
+		time.Sleep(50 * time.Millisecond)
+		if text := log.String(); !strings.HasPrefix(text, tt.begins) || strings.Contains(text, "DEBUG") != tt.debug {
+			t.Errorf("LOG_FORMAT=%s LOG_LEVEL=%s:\n%s", tt.format, tt.level, text)
+		}
+	}
+}
+
+// The API over TLS is for those who trust its certificate, and with a client
+// authority for those who have one of its.
+func TestServerTLSSettingsHaveTheirEffect(t *testing.T) {
+	lent := httptest.NewTLSServer(nil) // for its certificate
+	defer lent.Close()
+	identity := lent.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(identity.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, block := range map[string]*pem.Block{
+		"tls.crt": {Type: "CERTIFICATE", Bytes: identity.Certificate[0]}, "tls.key": {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cert, private := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	anyone, _ := listening(t, light(lagging(t, 0), "TLS_CERT_FILE", cert, "TLS_KEY_FILE", private))
+	known, _ := listening(t, light(lagging(t, 0), "TLS_CERT_FILE", cert, "TLS_KEY_FILE", private, "TLS_CLIENT_CA_FILE", cert))
+	trusted := x509.NewCertPool()
+	trusted.AddCert(lent.Certificate())
+	for _, tt := range []struct {
+		url          string
+		certificates []tls.Certificate
+		answered     bool
+	}{
+		{"https://" + anyone, nil, true},
+		{"http://" + anyone, nil, false},
+		{"https://" + known, nil, false},
+		{"https://" + known, []tls.Certificate{identity}, false}, // a server's certificate is no client's
+	} {
+		client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{
+			MinVersion: tls.VersionTLS12, RootCAs: trusted, ServerName: "example.com", Certificates: tt.certificates,
+		}}}
+		resp, err := client.Get(tt.url + "/healthz") //nolint:noctx // it has a timeout
+		answered := err == nil && resp.StatusCode == http.StatusOK
+		if err == nil {
+			_, _ = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+		}
+		client.CloseIdleConnections()
+		if answered != tt.answered {
+			t.Errorf("GET %s with %d certificates: %v; want answered %t", tt.url, len(tt.certificates), err, tt.answered)
+		}
+	}
+}
