@@ -147,6 +147,9 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("making the engine: %w", err)
 	}
+	if err := reg.Register(forecasts.Collector(cfg.sampling())); err != nil {
+		return fmt.Errorf("registering the forecasts as metrics: %w", err)
+	}
 	alive := func(context.Context) error { return forecasts.Healthy() }
 	ready := func(context.Context) error { return forecasts.Ready() }
 	pages, err := dashboard.New(dashboard.Options{Engine: forecasts, Past: past, Now: now.Now, Log: log})

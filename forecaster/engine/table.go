@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/capacity"
+	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
@@ -68,15 +69,15 @@ func (st Status) nothing() (string, []Line) {
 
 // summary is the explanation in one sentence.
 func (k *worker) summary(st Status, s forecast.Snapshot, d capacity.Decision, a asked) string {
-	text := fmt.Sprintf("%s for a lead time of %s", replicas(a.replicas), length(a.lead))
+	text := fmt.Sprintf("%s for a lead time of %s", replicas(a.replicas), env.FormatDuration(a.lead))
 	switch {
 	case a.ended:
-		text = "The plan has ended: its horizon of " + length(k.Horizon) + " has passed"
+		text = "The plan has ended: its horizon of " + env.FormatDuration(k.Horizon) + " has passed"
 	case s.Mode == forecast.Reactive:
 		text += fmt.Sprintf(", planned from the load observed now (%s) and not from the forecast, which has no proven skill", number(s.Observed.Value))
 	case s.Mode == forecast.Shadow:
 		text += fmt.Sprintf(", planned from the load observed now (%s); the forecast is only watched and would ask for at most %s within %s",
-			number(s.Observed.Value), replicas(peak(s.ForecastPlan)), length(k.Horizon))
+			number(s.Observed.Value), replicas(peak(s.ForecastPlan)), env.FormatDuration(k.Horizon))
 	default:
 		text += ": " + k.because(s, d, a.step)
 	}
@@ -131,7 +132,7 @@ func (k *worker) table(s forecast.Snapshot, d capacity.Decision, a asked) []Line
 		Line{"Load observed", number(s.Observed.Value), "up to " + stamp(s.Observed.At)},
 		Line{"Needed by that", replicas(d.Prev), "where the plan starts from"},
 		Line{"Planned for", quantile(d.Level) + " of " + s.Model, "QUANTILE, of the forecast made at " + stamp(s.GeneratedAt)},
-		Line{"Highest within " + length(k.Horizon), number(step.Load), stamp(s.GeneratedAt.Add(time.Duration(top)*s.Step())) + ", needs " + replicas(step.Needed)},
+		Line{"Highest within " + env.FormatDuration(k.Horizon), number(step.Load), stamp(s.GeneratedAt.Add(time.Duration(top)*s.Step())) + ", needs " + replicas(step.Needed)},
 		Line{"A replica carries", number(p.TargetPerPod), "TARGET_PER_POD"},
 		Line{"Headroom", fmt.Sprintf("× %g", max(1, p.Headroom)), "HEADROOM, a factor on the load"},
 		Line{"Bounds", fmt.Sprintf("%d to %d", p.MinReplicas, p.MaxReplicas), "MIN_REPLICAS and MAX_REPLICAS" + met(d, capacity.AtMin, capacity.AtMax)},
@@ -148,7 +149,7 @@ func (k *worker) table(s forecast.Snapshot, d capacity.Decision, a asked) []Line
 
 // lead tells what a scaler is answered with, and which step of the plan that is.
 func (k *worker) lead(s forecast.Snapshot, d capacity.Decision, a asked) Line {
-	line := Line{Name: "Lead time", Value: length(a.lead)}
+	line := Line{Name: "Lead time", Value: env.FormatDuration(a.lead)}
 	if a.ended {
 		line.Note = "the plan has ended: a scaler falls back"
 		return line
@@ -225,18 +226,6 @@ func number(v float64) string {
 	text := strconv.FormatFloat(v, 'f', decimals, 64)
 	if strings.Contains(text, ".") {
 		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
-	}
-	return text
-}
-
-// length is a duration without the zeros that Go ends it with.
-func length(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
 	}
 	return text
 }
