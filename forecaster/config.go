@@ -52,6 +52,10 @@ type config struct {
 
 	History time.Duration `env:"HISTORY, default=1d" doc:"How much of what was published the page remembers, at most 64 KiB a workload. 0 turns it off."`
 
+	ForecastMetricsQuantiles []float64       `env:"FORECAST_METRICS_QUANTILES, default=0.5,0.95" doc:"Quantiles of every forecast that are the metric kedastral_forecast_value."`
+	ForecastMetricsLeads     []time.Duration `env:"FORECAST_METRICS_LEADS, default=5m,30m" doc:"How far ahead of now that metric tells the forecast; 0s is now."`
+	ForecastMetricsLimit     int             `env:"FORECAST_METRICS_LIMIT, default=12" doc:"Series of that metric a workload may have: quantiles times leads must not be more. 0 turns the metric off."`
+
 	LogFormat string `env:"LOG_FORMAT, default=text" doc:"text or json."`
 	LogLevel  string `env:"LOG_LEVEL, default=info" doc:"debug, info, warn or error."`
 }
@@ -81,6 +85,7 @@ func load(ctx context.Context, vars env.Vars) (settings, error) {
 		faults = append(faults, env.Load(ctx, at, &w), s.check(at, w))
 		s.workloads = append(s.workloads, w)
 	}
+	faults = append(faults, s.checkSampled(vars))
 	faults = append(faults, env.Distinct("WORKLOADS", s.Workloads, env.Names(workload{})...))
 	return s, env.Join(append(faults, env.Unknown(vars, prefixes(), known...))...)
 }
@@ -119,6 +124,8 @@ func (c *config) Validate() error {
 		env.Between("CONCURRENCY", c.Concurrency, 1, 1024),
 		env.Positive("MAX_DATA_AGE", c.MaxDataAge),
 		env.Between("HISTORY", c.History, 0, 30*24*time.Hour),
+		env.Between("FORECAST_METRICS_LIMIT", c.ForecastMetricsLimit, 0, 1000),
+		c.checkSampling(),
 		env.OneOf("LOG_FORMAT", c.LogFormat, "text", "json"),
 		env.OneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
 		env.Together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),

@@ -55,17 +55,20 @@ func dispatch(ctx context.Context, args []string, vars env.Vars, stdout, stderr 
 		return coded(commands.Forecast(ctx, rest))
 	case word == "backtest":
 		return coded(commands.Backtest(ctx, rest))
+	case word == "explain":
+		return coded(commands.Explain(ctx, rest))
 	case word == "help" || word == "-h" || word == "-help" || word == "--help":
-		return help(stdout)
+		return help(stdout) //nolint:contextcheck // it waits for nothing
 	case word == "version" || word == "-version" || word == "--version":
 		_, err := fmt.Fprintln(stdout, "forecaster", telemetry.Version())
 		return err
 	}
-	return coded(fmt.Errorf("%w: forecaster %s: must be one of serve, forecast, backtest, help, version", command.ErrUsage, strings.Join(args, " ")))
+	return coded(fmt.Errorf("%w: forecaster %s: must be one of serve, explain, forecast, backtest, help, version", command.ErrUsage, strings.Join(args, " ")))
 }
 
 func help(w io.Writer) error {
 	fmt.Fprint(w, `forecaster serve      read, forecast, plan and publish every workload (the default)
+forecaster explain    ask a running forecaster why a workload's count is what it is (-help)
 forecaster forecast   forecast a recorded metric once (-help)
 forecaster backtest   replay a metric's past next to a reactive HPA (-help)
 forecaster help       this text
@@ -142,6 +145,9 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	})
 	if err != nil {
 		return fmt.Errorf("making the engine: %w", err)
+	}
+	if err := reg.Register(forecasts.Collector(cfg.sampling())); err != nil {
+		return fmt.Errorf("registering the forecasts as metrics: %w", err)
 	}
 	alive := func(context.Context) error { return forecasts.Healthy() }
 	ready := func(context.Context) error { return forecasts.Ready() }

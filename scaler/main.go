@@ -50,7 +50,7 @@ func dispatch(ctx context.Context, args []string, vars env.Vars, stdout io.Write
 		return run(ctx, vars, stdout)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, "scaler serve     answer KEDA from forecasts (the default)\nscaler help      this text\nscaler version   which build this is\n\nVariables of serve:\n\n")
-		return env.WriteHelp(stdout, "", config{})
+		return env.WriteHelp(stdout, "", config{}) //nolint:contextcheck // it waits for nothing
 	case "version", "-version", "--version":
 		_, err := fmt.Fprintln(stdout, "scaler", telemetry.Version())
 		return err

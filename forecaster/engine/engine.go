@@ -130,9 +130,9 @@ func (e *Engine) loop(ctx context.Context, k *worker) {
 }
 
 // await waits until the tick of at is due, and returns it. It looks at the clock
-// every interval at the latest. A tick that is two intervals ahead is one that a clock set back has moved away; the one
-// that is next by the clock as it now is takes its place, or the workload would
-// be silent until the clock has caught up.
+// every interval at the latest. A tick that is two intervals ahead is one that a
+// clock set back has moved away; the one that is next by the clock as it now is
+// takes its place, or the workload would be silent until the clock has caught up.
 func (e *Engine) await(ctx context.Context, k *worker, at time.Time, delay time.Duration) time.Time {
 	for {
 		now := e.Clock.Now()

@@ -11,7 +11,6 @@ package lead
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/kedastral/kedastral/shared/forecast"
@@ -27,23 +26,14 @@ var ErrExpired = errors.New("forecast expired")
 // [ErrExpired] when the horizon does not cover now, [forecast.ErrInvalid] when
 // the snapshot has no steps to count in.
 func Replicas(s forecast.Snapshot, now time.Time, window time.Duration) (int, error) {
-	step, steps := s.Step(), len(s.DesiredReplicas)
+	step := s.Step()
 	if step <= 0 {
 		return 0, fmt.Errorf("stepSeconds=%d: must be positive: %w", s.StepSeconds, forecast.ErrInvalid)
 	}
 	age := s.Age(now)
-	first := int64(age / step)
-	if first >= int64(steps) {
-		return 0, fmt.Errorf("%d steps of %v, %v old: %w", steps, step, age.Round(time.Second), ErrExpired)
+	highest, ok := s.Highest(age, window)
+	if !ok {
+		return 0, fmt.Errorf("%d steps of %v, %v old: %w", len(s.DesiredReplicas), step, age.Round(time.Second), ErrExpired)
 	}
-	return slices.Max(s.DesiredReplicas[first:last(age, step, window, steps)]), nil
-}
-
-// last is the index behind the last step that [age, age + window) touches, at
-// most steps. The remainder keeps the sum far from the largest duration.
-func last(age, step, window time.Duration, steps int) int {
-	first, into := int64(age/step), age%step
-	window = max(window, 1)
-	touched := int64(window/step) + int64((into+window%step+step-1)/step)
-	return int(min(first+max(touched, 1), int64(steps)))
+	return highest, nil
 }

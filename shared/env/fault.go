@@ -71,11 +71,11 @@ func WholeSeconds(name string, d time.Duration) error {
 	return rule(d > 0 && d%time.Second == 0, name, d, "must be a positive number of whole seconds")
 }
 
-// OneOf is a fault unless v is one of the values.
+// OneOf is a fault unless v is one of the values; "" among them is unset.
 func OneOf[T ~string](name string, v T, values ...T) error {
 	words := make([]string, len(values))
 	for i, value := range values {
-		words[i] = string(value)
+		words[i] = cmp.Or(string(value), "unset")
 	}
 	return rule(slices.Contains(values, v), name, v, "must be one of "+strings.Join(words, ", "))
 }

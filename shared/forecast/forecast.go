@@ -9,6 +9,7 @@ package forecast
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -145,16 +146,15 @@ func (s Snapshot) Replaces(held Snapshot) bool {
 // Highest is the largest of the desired replicas over [age, age + window):
 // what has to be there within the window by a clock at which the snapshot is
 // this old. The step under way counts, a window shorter than a step means now,
-// and ok is false once the horizon has passed.
+// where the horizon ends inside the window the covered part decides, and ok is
+// false once the horizon has passed.
 func (s Snapshot) Highest(age, window time.Duration) (replicas int, ok bool) {
-	step := s.Step()
-	if step <= 0 || age < 0 {
+	step, steps := s.Step(), int64(len(s.DesiredReplicas))
+	if step <= 0 || age < 0 || int64(age/step) >= steps {
 		return 0, false
 	}
-	from := int(age / step)
-	to := int((age + max(window, 1) + step - 1) / step)
-	for i := from; i < min(to, len(s.DesiredReplicas)); i++ {
-		replicas, ok = max(replicas, s.DesiredReplicas[i]), true
-	}
-	return replicas, ok
+	first, into := int64(age/step), age%step
+	window = max(window, 1)
+	touched := int64(window/step) + int64((into+window%step+step-1)/step) // the remainders keep this far from overflowing
+	return slices.Max(s.DesiredReplicas[first:min(first+touched, steps)]), true
 }
