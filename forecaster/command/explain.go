@@ -81,7 +81,7 @@ func explainURL(address, workload string, lead time.Duration) (string, error) {
 
 func explainClient(files tlsconfig.Files) (*http.Client, error) {
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
-	if files.Set() || files.ServerName != "" {
+	if files != (tlsconfig.Files{}) {
 		secure, err := tlsconfig.Client(files, nil)
 		if err != nil {
 			return nil, fmt.Errorf("%w: TLS: %w", ErrUsage, err)
