@@ -105,7 +105,7 @@ func (w *workspace) train(ctx context.Context, frame features.Frame, levels []fl
 	if err := frame.Validate(); err != nil {
 		return nil, err
 	}
-	f := &fit{step: frame.Step, scaling: measure(frame.Observed), asked: levels, levels: ladder(levels)}
+	f := &fit{step: frame.Step, scaling: w.measure(frame.Observed), asked: levels, levels: ladder(levels)}
 	if err := w.lay(frame, f.scaling); err != nil {
 		return nil, err
 	}
