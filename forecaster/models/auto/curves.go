@@ -166,7 +166,8 @@ func (g *grid) slotMedian(t, days int, other float64) float64 {
 	if len(v) == 0 {
 		return other
 	}
-	return order.Median(v)
+	order.Insert(v)
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
 // middle5 is the median of five.
