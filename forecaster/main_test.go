@@ -115,7 +115,7 @@ func TestRunReplaysARecording(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &x); err != nil || status != http.StatusOK || len(x.Words) < 3 || len(x.Plan.Steps) != 60 {
 		t.Errorf("explain = %d %s (%v)", status, body, err)
 	}
-	var told output
+	var told logtest.Log
 	if err := dispatch(t.Context(), []string{"explain", "-workload", "shop/checkout", "-url", address, "-lead", "10m"}, nil, &told, &told); err != nil ||
 		!strings.Contains(told.String(), "shop/checkout: ") || !strings.Contains(told.String(), "for a lead time of 10m") || !strings.Contains(told.String(), "  Gate ") {
 		t.Errorf("forecaster explain printed %s (%v)", told.String(), err)
