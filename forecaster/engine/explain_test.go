@@ -132,6 +132,9 @@ kedastral_forecaster_errors_total{reason="panic",room="predict",workload="shop/b
 # TYPE kedastral_forecaster_predicted_value gauge
 kedastral_forecaster_predicted_value{level="0.5",workload="shop/web"} 400
 kedastral_forecaster_predicted_value{level="0.9",workload="shop/web"} 400
+# HELP kedastral_forecaster_snapshot_interval_seconds Time between two snapshots of the workload, as configured.
+# TYPE kedastral_forecaster_snapshot_interval_seconds gauge
+kedastral_forecaster_snapshot_interval_seconds{workload="shop/web"} 60
 # HELP kedastral_forecaster_workloads Workloads by state.
 # TYPE kedastral_forecaster_workloads gauge
 kedastral_forecaster_workloads{state="failing"} 0
@@ -140,7 +143,7 @@ kedastral_forecaster_workloads{state="silent"} 1
 kedastral_forecaster_workloads{state="warming"} 0
 `
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "kedastral_forecaster_desired_replicas",
-			"kedastral_forecaster_errors_total", "kedastral_forecaster_predicted_value", "kedastral_forecaster_workloads"); err != nil {
+			"kedastral_forecaster_errors_total", "kedastral_forecaster_predicted_value", "kedastral_forecaster_snapshot_interval_seconds", "kedastral_forecaster_workloads"); err != nil {
 			t.Error(err)
 		}
 		pass(10 * time.Minute)
