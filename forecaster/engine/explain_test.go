@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/models"
@@ -81,6 +82,9 @@ func TestExplainTellsWhyThereIsNone(t *testing.T) {
 		"panic": {func(w *engine.Workload) {
 			*w = using(*w, &model{predict: func(features.Frame) []float64 { panic("oops") }})
 		}, "predict: panic: oops", "choose another MODEL"},
+		"ended": {func(w *engine.Workload) {
+			w.Source.(*source).fail(&adapters.Fault{Class: adapters.ErrNoData, Reason: adapters.ReasonEnded, Text: "the recording ended"})
+		}, "the recording ended", "RECORDED_LOOP=true"},
 		"off grid": {func(w *engine.Workload) { w.Source.(*source).step = 30 * time.Second }, "its step is 30s, must be 1m0s", "set STEP"},
 	} {
 		t.Run(name, func(t *testing.T) {
