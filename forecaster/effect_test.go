@@ -207,6 +207,27 @@ func TestRecordingSettingsHaveTheirEffect(t *testing.T) {
 	}
 }
 
+// A recording goes on after its end where that is asked for.
+func TestRecordedLoopHasItsEffect(t *testing.T) {
+	for _, loop := range []bool{false, true} {
+		s, err := load(t.Context(), env.Vars{
+			"WORKLOADS": "shop/a", "SOURCE": "recorded", "DEFAULT_TARGET_PER_POD": "1", "DEFAULT_WINDOW": "1d",
+			"RECORDED_FILE": recording(t), "RECORDED_FROM": "2024-03-07T06:00:00Z", "RECORDED_LOOP": fmt.Sprint(loop),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, workloads, err := open(s, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		frame, err := workloads[0].Source.Collect(t.Context(), 3600)
+		if (err == nil) != loop {
+			t.Errorf("RECORDED_LOOP=%t, six hours after the end: %v, %v; want data: %t", loop, frame, err, loop)
+		}
+	}
+}
+
 // A service that forecasts is asked at its address with its token, and not for
 // longer than it may take.
 func TestServiceSettingsHaveTheirEffect(t *testing.T) {
