@@ -75,7 +75,10 @@ func TestSpecErrorWhileReconcilingBetweenPolls(t *testing.T) {
 		here.wire.plays(w, part{metrics: told(count(8))})
 		if w.alone(t, 20*time.Second) {
 			is, err := w.now(t.Context())
-			seen.row("fails while the ScaledObject is changed, then answers for 20 s", 1, fmt.Sprint(is.Spec, " ", err))
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen.row("fails while the ScaledObject is changed, then answers for 20 s", 1, is.Spec)
 			w.changes(t)
 			break
 		}
