@@ -45,6 +45,7 @@ type config struct {
 
 	RecordedFile  string    `env:"RECORDED_FILE" doc:"CSV of timestamp,value to replay. Required for SOURCE=recorded, here or per workload."`
 	RecordedFrom  time.Time `env:"RECORDED_FROM" doc:"Recorded instant to begin at, RFC 3339. Unset: the first one with a full window before it."`
+	RecordedLoop  bool      `env:"RECORDED_LOOP, default=false" doc:"Begin again after the recording's end, with its last whole weeks, or days where it is shorter than a week."`
 	RecordedSpeed float64   `env:"RECORDED_SPEED, default=1" doc:"Recorded seconds per second."`
 
 	Concurrency int           `env:"CONCURRENCY, default=8" doc:"Workloads read and forecast at the same time."`
@@ -128,13 +129,11 @@ func (c *config) Validate() error {
 		c.checkSampling(),
 		env.OneOf("LOG_FORMAT", c.LogFormat, "text", "json"),
 		env.OneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
-		together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),
-		together("PROMETHEUS_CERT_FILE", c.PrometheusCertFile, "PROMETHEUS_KEY_FILE", c.PrometheusKeyFile),
-		atMostOne("PROMETHEUS_BEARER_TOKEN_FILE", "PROMETHEUS_BEARER_TOKEN", c.PrometheusBearerTokenFile, c.PrometheusBearerToken),
-		atMostOne("PROMETHEUS_PASSWORD_FILE", "PROMETHEUS_PASSWORD", c.PrometheusPasswordFile, c.PrometheusPassword),
-	}
-	if c.TLSClientCAFile != "" && c.TLSCertFile == "" {
-		errs = append(errs, env.Fault{Name: "TLS_CLIENT_CA_FILE", Value: c.TLSClientCAFile, Rule: "needs TLS_CERT_FILE and TLS_KEY_FILE"})
+		env.Together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),
+		env.Needs("TLS_CLIENT_CA_FILE", c.TLSClientCAFile, "TLS_CERT_FILE", c.TLSCertFile),
+		env.Together("PROMETHEUS_CERT_FILE", c.PrometheusCertFile, "PROMETHEUS_KEY_FILE", c.PrometheusKeyFile),
+		env.AtMostOne("PROMETHEUS_BEARER_TOKEN_FILE", c.PrometheusBearerTokenFile, "PROMETHEUS_BEARER_TOKEN", c.PrometheusBearerToken),
+		env.AtMostOne("PROMETHEUS_PASSWORD_FILE", c.PrometheusPasswordFile, "PROMETHEUS_PASSWORD", c.PrometheusPassword),
 	}
 	switch {
 	case c.Source != fromPrometheus:
@@ -146,25 +145,6 @@ func (c *config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// together is a fault where one of two that belong together is missing.
-func together(one, value, other, otherValue string) error {
-	switch {
-	case value == "" && otherValue != "":
-		return env.Fault{Name: one, Rule: "is required with " + other}
-	case value != "" && otherValue == "":
-		return env.Fault{Name: other, Rule: "is required with " + one}
-	}
-	return nil
-}
-
-// atMostOne is a fault where two that say the same are both set.
-func atMostOne(name, other, value, otherValue string) error {
-	if value == "" || otherValue == "" {
-		return nil
-	}
-	return env.Fault{Name: name, Value: value, Rule: "must not be set together with " + other}
 }
 
 // serverFiles are the files of the API's own TLS.

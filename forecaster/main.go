@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -160,9 +159,9 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 		Engine: forecasts, Past: history.Reporter{Recorder: past, Loads: forecasts}, Now: now.Now, Log: log, Metrics: reg,
 		Probes: telemetry.Handler(reg, alive, ready), Pages: pages,
 	})
-	secure, err := serverTLS(cfg, log)
+	secure, err := tlsconfig.ServerOrNone(cfg.serverFiles(), log)
 	if err != nil {
-		return err
+		return fmt.Errorf("TLS for the API: %w", err)
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.HTTPAddr)
 	if err != nil {
@@ -181,21 +180,4 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	err = parts.Run(ctx)
 	log.InfoContext(ctx, "ended")
 	return err
-}
-
-func serverTLS(cfg settings, log *slog.Logger) (*tls.Config, error) {
-	files := cfg.serverFiles()
-	if !files.Set() {
-		return nil, nil //nolint:nilnil // no TLS is what was asked for
-	}
-	secure, err := tlsconfig.Server(files, broken(log))
-	if err != nil {
-		return nil, fmt.Errorf("TLS for the API: %w", err)
-	}
-	return secure, nil
-}
-
-// broken logs that new TLS files cannot be used.
-func broken(log *slog.Logger) func(error) {
-	return func(err error) { log.Error("new TLS files are broken, the old ones stay in force", "err", err) }
 }
