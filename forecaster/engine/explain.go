@@ -50,7 +50,7 @@ func (e *Engine) Explain(workload string) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, err
 	}
-	x := Explanation{Status: k.status(e.Clock.Now())}
+	x := Explanation{Status: e.status(k, e.Clock.Now())}
 	last := k.outcome()
 	x.Summary = k.summary(x.Status, last.published, last.decision)
 	if x.State == Warming || x.State == Silent {
