@@ -52,6 +52,8 @@ type config struct {
 
 	History time.Duration `env:"HISTORY, default=1d" doc:"How much of what was published the page remembers, at most 64 KiB a workload. 0 turns it off."`
 
+	StoreConfig
+
 	LogFormat string `env:"LOG_FORMAT, default=text" doc:"text or json."`
 	LogLevel  string `env:"LOG_LEVEL, default=info" doc:"debug, info, warn or error."`
 }
@@ -87,7 +89,7 @@ func load(ctx context.Context, vars env.Vars) (settings, error) {
 
 // prefixes are ours: a variable that begins so and is not known is a fault.
 func prefixes() []string {
-	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT"}
+	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "REDIS_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT"}
 }
 
 // check is what the configuration as a whole asks of a workload.
@@ -125,6 +127,7 @@ func (c *config) Validate() error {
 		together("PROMETHEUS_CERT_FILE", c.PrometheusCertFile, "PROMETHEUS_KEY_FILE", c.PrometheusKeyFile),
 		atMostOne("PROMETHEUS_BEARER_TOKEN_FILE", "PROMETHEUS_BEARER_TOKEN", c.PrometheusBearerTokenFile, c.PrometheusBearerToken),
 		atMostOne("PROMETHEUS_PASSWORD_FILE", "PROMETHEUS_PASSWORD", c.PrometheusPasswordFile, c.PrometheusPassword),
+		c.faults(),
 	}
 	if c.TLSClientCAFile != "" && c.TLSCertFile == "" {
 		errs = append(errs, env.Fault{Name: "TLS_CLIENT_CA_FILE", Value: c.TLSClientCAFile, Rule: "needs TLS_CERT_FILE and TLS_KEY_FILE"})

@@ -140,12 +140,9 @@ func TestLogSettingsHaveTheirEffect(t *testing.T) {
 	}
 }
 
-// The API over TLS is for those who trust its certificate, and with a client
-// authority for those who have one of its.
-func TestServerTLSSettingsHaveTheirEffect(t *testing.T) {
-	lent := httptest.NewTLSServer(nil) // for its certificate
-	defer lent.Close()
-	identity := lent.TLS.Certificates[0]
+// writeIdentity writes a certificate and its key into files.
+func writeIdentity(t *testing.T, identity tls.Certificate) (cert, private string) {
+	t.Helper()
 	key, err := x509.MarshalPKCS8PrivateKey(identity.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +155,16 @@ func TestServerTLSSettingsHaveTheirEffect(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cert, private := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	return filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+}
+
+// The API over TLS is for those who trust its certificate, and with a client
+// authority for those who have one of its.
+func TestServerTLSSettingsHaveTheirEffect(t *testing.T) {
+	lent := httptest.NewTLSServer(nil) // for its certificate
+	defer lent.Close()
+	identity := lent.TLS.Certificates[0]
+	cert, private := writeIdentity(t, identity)
 	anyone, _ := listening(t, light(lagging(t, 0), "TLS_CERT_FILE", cert, "TLS_KEY_FILE", private))
 	known, _ := listening(t, light(lagging(t, 0), "TLS_CERT_FILE", cert, "TLS_KEY_FILE", private, "TLS_CLIENT_CA_FILE", cert))
 	trusted := x509.NewCertPool()
