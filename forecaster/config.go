@@ -54,6 +54,10 @@ type config struct {
 
 	StoreConfig
 
+	ForecastMetricsQuantiles []float64       `env:"FORECAST_METRICS_QUANTILES, default=0.5,0.95" doc:"Quantiles of every forecast that are the metric kedastral_forecast_value."`
+	ForecastMetricsLeads     []time.Duration `env:"FORECAST_METRICS_LEADS, default=5m,30m" doc:"How far ahead of now that metric tells the forecast; 0s is now."`
+	ForecastMetricsLimit     int             `env:"FORECAST_METRICS_LIMIT, default=12" doc:"Series of that metric a workload may have: quantiles times leads must not be more. 0 turns the metric off."`
+
 	LogFormat string `env:"LOG_FORMAT, default=text" doc:"text or json."`
 	LogLevel  string `env:"LOG_LEVEL, default=info" doc:"debug, info, warn or error."`
 }
@@ -83,6 +87,7 @@ func load(ctx context.Context, vars env.Vars) (settings, error) {
 		faults = append(faults, env.Load(ctx, at, &w), s.check(at, w))
 		s.workloads = append(s.workloads, w)
 	}
+	faults = append(faults, s.checkSampled(vars))
 	faults = append(faults, env.Distinct("WORKLOADS", s.Workloads, env.Names(workload{})...))
 	return s, env.Join(append(faults, env.Unknown(vars, prefixes(), known...))...)
 }
@@ -121,16 +126,16 @@ func (c *config) Validate() error {
 		env.Between("CONCURRENCY", c.Concurrency, 1, 1024),
 		env.Positive("MAX_DATA_AGE", c.MaxDataAge),
 		env.Between("HISTORY", c.History, 0, 30*24*time.Hour),
+		env.Between("FORECAST_METRICS_LIMIT", c.ForecastMetricsLimit, 0, 1000),
+		c.checkSampling(),
 		env.OneOf("LOG_FORMAT", c.LogFormat, "text", "json"),
 		env.OneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
-		together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),
-		together("PROMETHEUS_CERT_FILE", c.PrometheusCertFile, "PROMETHEUS_KEY_FILE", c.PrometheusKeyFile),
-		atMostOne("PROMETHEUS_BEARER_TOKEN_FILE", "PROMETHEUS_BEARER_TOKEN", c.PrometheusBearerTokenFile, c.PrometheusBearerToken),
-		atMostOne("PROMETHEUS_PASSWORD_FILE", "PROMETHEUS_PASSWORD", c.PrometheusPasswordFile, c.PrometheusPassword),
+		env.Together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),
+		env.Needs("TLS_CLIENT_CA_FILE", c.TLSClientCAFile, "TLS_CERT_FILE", c.TLSCertFile),
+		env.Together("PROMETHEUS_CERT_FILE", c.PrometheusCertFile, "PROMETHEUS_KEY_FILE", c.PrometheusKeyFile),
+		env.AtMostOne("PROMETHEUS_BEARER_TOKEN_FILE", c.PrometheusBearerTokenFile, "PROMETHEUS_BEARER_TOKEN", c.PrometheusBearerToken),
+		env.AtMostOne("PROMETHEUS_PASSWORD_FILE", c.PrometheusPasswordFile, "PROMETHEUS_PASSWORD", c.PrometheusPassword),
 		c.faults(),
-	}
-	if c.TLSClientCAFile != "" && c.TLSCertFile == "" {
-		errs = append(errs, env.Fault{Name: "TLS_CLIENT_CA_FILE", Value: c.TLSClientCAFile, Rule: "needs TLS_CERT_FILE and TLS_KEY_FILE"})
 	}
 	switch {
 	case c.Source != fromPrometheus:
@@ -142,25 +147,6 @@ func (c *config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// together is a fault where one of two that belong together is missing.
-func together(one, value, other, otherValue string) error {
-	switch {
-	case value == "" && otherValue != "":
-		return env.Fault{Name: one, Rule: "is required with " + other}
-	case value != "" && otherValue == "":
-		return env.Fault{Name: other, Rule: "is required with " + one}
-	}
-	return nil
-}
-
-// atMostOne is a fault where two that say the same are both set.
-func atMostOne(name, other, value, otherValue string) error {
-	if value == "" || otherValue == "" {
-		return nil
-	}
-	return env.Fault{Name: name, Value: value, Rule: "must not be set together with " + other}
 }
 
 // serverFiles are the files of the API's own TLS.

@@ -24,12 +24,14 @@ func TestConfigurationIsDocumented(t *testing.T) {
 
 func TestMetricsAreDocumented(t *testing.T) {
 	docstest.Section(t, "../docs/metrics.md", "forecaster", docstest.Metrics(func(reg prometheus.Registerer) {
-		if _, err := engine.New(nil, engine.Options{
+		e, err := engine.New(nil, engine.Options{
 			Store: storage.NewMemory(), Log: slog.New(slog.DiscardHandler), Metrics: engine.NewMetrics(reg),
 			Concurrency: 1, MaxDataAge: time.Minute, TickTimeout: time.Minute,
-		}); err != nil {
-			t.Error(err)
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
+		reg.MustRegister(e.Collector(config{}.sampling()))
 		prom.NewMetrics(reg)
 		mirror.NewMetrics(reg)
 		redis.NewMetrics(reg)

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -55,17 +54,20 @@ func dispatch(ctx context.Context, args []string, vars env.Vars, stdout, stderr 
 		return coded(commands.Forecast(ctx, rest))
 	case word == "backtest":
 		return coded(commands.Backtest(ctx, rest))
+	case word == "explain":
+		return coded(commands.Explain(ctx, rest))
 	case word == "help" || word == "-h" || word == "-help" || word == "--help":
-		return help(stdout)
+		return help(stdout) //nolint:contextcheck // it waits for nothing
 	case word == "version" || word == "-version" || word == "--version":
 		_, err := fmt.Fprintln(stdout, "forecaster", telemetry.Version())
 		return err
 	}
-	return coded(fmt.Errorf("%w: forecaster %s: must be one of serve, forecast, backtest, help, version", command.ErrUsage, strings.Join(args, " ")))
+	return coded(fmt.Errorf("%w: forecaster %s: must be one of serve, explain, forecast, backtest, help, version", command.ErrUsage, strings.Join(args, " ")))
 }
 
 func help(w io.Writer) error {
 	fmt.Fprint(w, `forecaster serve      read, forecast, plan and publish every workload (the default)
+forecaster explain    ask a running forecaster why a workload's count is what it is (-help)
 forecaster forecast   forecast a recorded metric once (-help)
 forecaster backtest   replay a metric's past next to a reactive HPA (-help)
 forecaster help       this text
@@ -147,6 +149,9 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("making the engine: %w", err)
 	}
+	if err := reg.Register(forecasts.Collector(cfg.sampling())); err != nil {
+		return fmt.Errorf("registering the forecasts as metrics: %w", err)
+	}
 	alive := func(context.Context) error { return forecasts.Healthy() }
 	ready := func(context.Context) error { return forecasts.Ready() } //nolint:contextcheck // it reads memory and waits for nobody
 	pages, err := dashboard.New(dashboard.Options{Engine: forecasts, Past: past, Now: now.Now, Log: log})
@@ -157,9 +162,9 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 		Engine: forecasts, Past: history.Reporter{Recorder: past, Loads: forecasts}, Now: now.Now, Log: log, Metrics: reg,
 		Probes: telemetry.Handler(reg, alive, ready), Pages: pages,
 	})
-	secure, err := serverTLS(cfg, log)
+	secure, err := tlsconfig.ServerOrNone(cfg.serverFiles(), log)
 	if err != nil {
-		return err
+		return fmt.Errorf("TLS for the API: %w", err)
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.HTTPAddr)
 	if err != nil {
@@ -181,21 +186,4 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	err = parts.Run(ctx)
 	log.InfoContext(ctx, "ended")
 	return err
-}
-
-func serverTLS(cfg settings, log *slog.Logger) (*tls.Config, error) {
-	files := cfg.serverFiles()
-	if !files.Set() {
-		return nil, nil //nolint:nilnil // no TLS is what was asked for
-	}
-	secure, err := tlsconfig.Server(files, broken(log))
-	if err != nil {
-		return nil, fmt.Errorf("TLS for the API: %w", err)
-	}
-	return secure, nil
-}
-
-// broken logs that new TLS files cannot be used.
-func broken(log *slog.Logger) func(error) {
-	return func(err error) { log.Error("new TLS files are broken, the old ones stay in force", "err", err) }
 }

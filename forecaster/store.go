@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,9 +55,9 @@ type StoreConfig struct {
 func (c StoreConfig) faults() error {
 	errs := []error{
 		env.OneOf("STORE", c.Store, inMemory, inRedis),
-		together("REDIS_CERT_FILE", c.RedisCertFile, "REDIS_KEY_FILE", c.RedisKeyFile),
-		atMostOne("REDIS_PASSWORD_FILE", "REDIS_PASSWORD", c.RedisPasswordFile, c.RedisPassword),
-		atMostOne("REDIS_SENTINEL_PASSWORD_FILE", "REDIS_SENTINEL_PASSWORD", c.RedisSentinelPasswordFile, c.RedisSentinelPassword),
+		env.Together("REDIS_CERT_FILE", c.RedisCertFile, "REDIS_KEY_FILE", c.RedisKeyFile),
+		env.AtMostOne("REDIS_PASSWORD_FILE", c.RedisPasswordFile, "REDIS_PASSWORD", c.RedisPassword),
+		env.AtMostOne("REDIS_SENTINEL_PASSWORD_FILE", c.RedisSentinelPasswordFile, "REDIS_SENTINEL_PASSWORD", c.RedisSentinelPassword),
 	}
 	if c.RedisPrefix == "" || len(c.RedisPrefix) > 128 || strings.ContainsFunc(c.RedisPrefix, func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' }) {
 		errs = append(errs, env.Fault{Name: "REDIS_PREFIX", Value: c.RedisPrefix, Rule: "must be 1 to 128 printable characters without braces"})
@@ -144,8 +145,11 @@ func (s settings) redis(reg prometheus.Registerer, log *slog.Logger) (redis.Opti
 		}
 	}
 	if address.TLS {
-		if o.TLS, err = tlsconfig.Client(s.redisFiles(), broken(log)); err != nil {
+		if o.TLS, err = tlsconfig.ClientOrNone(s.redisFiles(), log); err != nil {
 			return o, fmt.Errorf("TLS to Redis: %w", err)
+		}
+		if o.TLS == nil {
+			o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 		}
 	}
 	return o, nil

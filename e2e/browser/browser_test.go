@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -29,27 +30,11 @@ import (
 	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/kedastral/kedastral/e2e/process/processtest"
 )
 
 const root = "../.."
-
-// log is what a process wrote.
-type log struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
 
 // binary builds the forecaster once.
 var binary = sync.OnceValues(func() (string, error) {
@@ -78,28 +63,16 @@ func forecaster(t *testing.T, vars map[string]string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	process := exec.Command(name)
-	process.Env = []string{
-		"HTTP_ADDR=127.0.0.1:0", "SOURCE=recorded", "RECORDED_FILE=" + tape, "RECORDED_FROM=1995-07-12T14:00:00Z", "RECORDED_SPEED=60",
-		"DEFAULT_TARGET_PER_POD=10", "DEFAULT_METRIC=requests a minute", "WORKLOADS=nasa/web",
+	environment := map[string]string{
+		"HTTP_ADDR": "127.0.0.1:0", "SOURCE": "recorded", "RECORDED_FILE": tape, "RECORDED_FROM": "1995-07-12T14:00:00Z", "RECORDED_SPEED": "60",
+		"DEFAULT_TARGET_PER_POD": "10", "DEFAULT_METRIC": "requests a minute", "WORKLOADS": "nasa/web",
 	}
-	for key, value := range vars {
-		process.Env = append(process.Env, key+"="+value)
-	}
-	var out log
-	process.Stdout, process.Stderr = &out, &out
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = process.Process.Signal(os.Interrupt)
-		if err := process.Wait(); err != nil {
-			t.Errorf("the forecaster ended with %v:\n%s", err, out.String())
-		}
-	})
+	maps.Copy(environment, vars)
+	p := processtest.Start(t, name, environment)
+	t.Cleanup(func() { processtest.Stop(t, p, 15*time.Second) })
 	for range 1200 {
 		time.Sleep(100 * time.Millisecond)
-		found := regexp.MustCompile(`http=(127\.0\.0\.1:\d+)`).FindStringSubmatch(out.String())
+		found := regexp.MustCompile(`http=(127\.0\.0\.1:\d+)`).FindStringSubmatch(p.Log.String())
 		if found == nil {
 			continue
 		}
@@ -110,7 +83,7 @@ func forecaster(t *testing.T, vars map[string]string) string {
 			}
 		}
 	}
-	t.Fatalf("not ready:\n%s", out.String())
+	t.Fatalf("not ready:\n%s", p.Log.String())
 	return ""
 }
 

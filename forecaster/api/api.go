@@ -1,7 +1,7 @@
 // Package api serves forecasts over HTTP.
 //
 //	GET /forecast/current?workload=NAMESPACE/NAME   the latest snapshot
-//	GET /forecast/explain?workload=NAMESPACE/NAME   why its counts are what they are
+//	GET /forecast/explain?workload=NAMESPACE/NAME   why its counts are what they are (lead)
 //	GET /forecast/history?workload=NAMESPACE/NAME   what came and what had been forecast (window, points)
 //	GET /workloads                                  what is forecast, and how it fares
 //	GET /openapi.json                               all of this for machines
@@ -46,7 +46,7 @@ import (
 type Engine interface {
 	forecast.Reader
 	Workloads() []engine.Status
-	Explain(workload string) (engine.Explanation, error)
+	Explain(workload string, lead time.Duration) (engine.Explanation, error)
 }
 
 // Options are what an API is made of.
@@ -120,12 +120,35 @@ func (a *api) explain(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	x, err := a.Engine.Explain(workload)
+	lead, err := leadOf(r.URL.Query().Get("lead"))
+	if err != nil {
+		problem(w, r, http.StatusBadRequest, err.Error())
+		return
+	}
+	x, err := a.Engine.Explain(workload, lead)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
 	a.reply(w, r, x)
+}
+
+// The lead times to explain for.
+const (
+	usualLead   = 5 * time.Minute // as a scaler has it that is not told
+	longestLead = 7 * 24 * time.Hour
+)
+
+// leadOf is the lead time that a request asks about.
+func leadOf(text string) (time.Duration, error) {
+	if text == "" {
+		return usualLead, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 || d > longestLead {
+		return 0, fmt.Errorf("lead=%q: must be a duration such as 5m or 90s, from 0s to %v", shortened(text), longestLead)
+	}
+	return d, nil
 }
 
 // workloads answers GET /workloads.

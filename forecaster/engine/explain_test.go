@@ -26,7 +26,7 @@ func climbing(f features.Frame) []float64 {
 
 func explain(t *testing.T, e *engine.Engine) (engine.Explanation, string) {
 	t.Helper()
-	x, err := e.Explain("shop/web")
+	x, err := e.Explain("shop/web", 5*time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,6 +143,14 @@ func (m *Metrics) published(s forecast.Snapshot) {
 	}
 }
 
+// silenced takes back what a workload is no longer told: an old number must
+// not stand. What says how old and how good the last one was stays.
+func (m *Metrics) silenced(workload string) {
+	for _, gone := range []*prometheus.GaugeVec{m.predicted, m.replicas, m.peak, m.mode} {
+		gone.DeletePartialMatch(prometheus.Labels{"workload": workload})
+	}
+}
+
 // count shows how many workloads are in each state, told when asked.
 func (m *Metrics) count(in func() map[State]int) {
 	for _, state := range []State{Warming, Forecasting, Failing, Silent} {

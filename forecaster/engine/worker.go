@@ -65,8 +65,11 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 	}
 	k.mu.Unlock()
 	k.metrics.failed(k.Name, err)
-	if !s.GeneratedAt.IsZero() {
+	switch {
+	case !s.GeneratedAt.IsZero():
 		k.metrics.published(s)
+	case k.status(k.clock.Now()).State == Silent:
+		k.metrics.silenced(k.Name)
 	}
 	k.tell(ctx, before, err, !s.GeneratedAt.IsZero())
 }

@@ -55,7 +55,8 @@ type method struct {
 	order  *Order // nil is to be searched for
 
 	recursion recursion
-	memory    int // newest steps that matter; 0 is all
+	shortcut  *shortcut // nil where a season must be seen again and again
+	memory    int       // newest steps that matter; 0 is all
 }
 
 func (m *method) Name() string { return m.name }
@@ -75,7 +76,7 @@ func (m *method) Fit(_ context.Context, history features.Frame) error {
 	if err != nil {
 		return err
 	}
-	m.adopt(fit, h.Values)
+	m.adopt(fit, h.Values, history.Horizon)
 	return nil
 }
 
@@ -103,27 +104,35 @@ func (m *method) fit(h clean.History, season int) (Fit, error) {
 	return fit, err
 }
 
-func (m *method) adopt(fit Fit, y []float64) {
+func (m *method) adopt(fit Fit, y []float64, horizon int) {
 	m.recursion = fit.recursion()
-	m.memory = m.recursion.reach() + m.recursion.memory()
 	if fit.Order.Seasonal() {
 		low, high := clean.Bounds(y)
 		m.recursion.trust = trust{
 			from: max(1, fit.Order.Season/2), low: low, high: high, shock: clean.Reach * math.Sqrt(fit.Sigma2),
 		}
-		m.memory = 0
+		return
 	}
+	m.memory = m.recursion.reach() + len(m.recursion.response())
+	m.shortcut = m.recursion.shortcut(horizon)
 }
 
 // Path forecasts from the newest observations: as many as it takes until the
 // shocks before them are forgotten, all of them where a season must be seen
 // again and again to be known.
 func (m *method) Path(frame features.Frame, path []float64) error {
-	var buffer [2 * 512]float64
-	s := m.state(frame.Observed, len(path), buffer[:])
+	if m.shortcut == nil || !m.shortcut.path(frame.Observed, path) {
+		m.filtered(frame.Observed, path)
+	}
+	return nil
+}
+
+// filtered is the path by filtering the history, gaps and all.
+func (m *method) filtered(observed, path []float64) {
+	var buffer [2 * 160]float64 // what most need; clearing it costs, too
+	s := m.state(observed, len(path), buffer[:])
 	s.filter(&m.recursion)
 	s.forecast(&m.recursion, s.n, path)
-	return nil
 }
 
 // Roll filters the history once for all origins where a path needs all of it.

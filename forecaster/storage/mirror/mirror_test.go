@@ -243,7 +243,7 @@ func TestOneFailureOfMany(t *testing.T) {
 		if n := len(behind.held); n != 4 {
 			t.Errorf("%d written; want the 4 that are not refused", n)
 		}
-		partly.refused = ""
+		behind.set(func(*shared) { partly.refused = "" })
 		time.Sleep(5 * time.Second)
 		if n := len(behind.held); n != 5 {
 			t.Errorf("%d written; want all 5", n)
@@ -263,7 +263,10 @@ type refusing struct {
 func (r *refusing) PutAll(ctx context.Context, all []forecast.Snapshot) []error {
 	errs := make([]error, len(all))
 	for i, s := range all {
-		if s.Workload == r.refused {
+		r.mu.Lock()
+		refused := s.Workload == r.refused
+		r.mu.Unlock()
+		if refused {
 			errs[i] = errors.New("refused")
 		} else {
 			r.shared.PutAll(ctx, all[i:i+1])

@@ -55,7 +55,7 @@ func advise(err error) string {
 	case errors.As(err, &authority), errors.As(err, &name), strings.Contains(text, "tls:"), strings.Contains(text, "x509:"), strings.Contains(text, "certificate"):
 		return "TLS fails: see rediss:// in REDIS_URL, REDIS_CA_FILE, REDIS_CERT_FILE and REDIS_SERVER_NAME"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
-		return "it does not answer in time"
+		return "it does not answer in time; where the URL is rediss:// it may not speak TLS"
 	case errors.Is(err, io.EOF):
 		return "it closed the connection: does it speak TLS (rediss://)?"
 	}
