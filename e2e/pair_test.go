@@ -36,9 +36,9 @@ const (
 	forgiving  = 10 * time.Minute // outlives the minute between two forecasts of demo/web
 )
 
-// newPair runs both services, the scaler with this STALE_AFTER, on a Prometheus that holds, ending now, three
-// weeks of demo/web by the minute and, going on for as long as the test runs,
-// two hours of demo/fast every five seconds.
+// newPair runs both services, the scaler with this STALE_AFTER, on a Prometheus
+// that holds, ending now, three weeks of demo/web by the minute and, going on
+// for as long as the test runs, two hours of demo/fast every five seconds.
 func newPair(t *testing.T, staleAfter time.Duration) (*prometheus, *pair) {
 	t.Helper()
 	now := time.Now().Truncate(time.Minute)

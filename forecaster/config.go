@@ -45,6 +45,7 @@ type config struct {
 
 	RecordedFile  string    `env:"RECORDED_FILE" doc:"CSV of timestamp,value to replay. Required for SOURCE=recorded, here or per workload."`
 	RecordedFrom  time.Time `env:"RECORDED_FROM" doc:"Recorded instant to begin at, RFC 3339. Unset: the first one with a full window before it."`
+	RecordedLoop  bool      `env:"RECORDED_LOOP, default=false" doc:"Begin again after the recording's end, with its last whole weeks, or days where it is shorter than a week."`
 	RecordedSpeed float64   `env:"RECORDED_SPEED, default=1" doc:"Recorded seconds per second."`
 
 	Concurrency int           `env:"CONCURRENCY, default=8" doc:"Workloads read and forecast at the same time."`

@@ -25,8 +25,14 @@
 //     forecasts on from them, the missing steps being gaps. Once the newest
 //     observation is older than MaxDataAge nothing is published any more, and
 //     [Engine.Latest] says so; the scalers watch the age of what they hold.
+//   - A fit may hold for longer than it is sure to: between two multiples of
+//     the training interval the loads are looked at every check interval, and
+//     the model is fitted anew where most of them lay outside the band that was
+//     forecast for them. A process that starts in between takes the same looks
+//     at the same history, so it comes to the same fit.
 //   - A fit is made by a new model and replaces the old one only when it
-//     succeeded. A panic, an error or a number that is not finite fails the
+//     succeeded. The one before stands for one more training interval; an older
+//     one is dropped, as a process that starts then could not have it. A panic, an error or a number that is not finite fails the
 //     one stage of the one workload, with its reason, and touches no other.
 package engine
 

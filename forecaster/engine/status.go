@@ -175,6 +175,8 @@ func (st *Status) show(s forecast.Snapshot) {
 // next is what a person can do about a fault.
 func next(err error) string {
 	switch {
+	case adapters.Reason(err) == adapters.ReasonEnded:
+		return "start the forecaster again to replay the recording once more, or with RECORDED_LOOP=true to let it go on"
 	case errors.Is(err, errOldData): // before what made it old
 		return "make the source answer with current data again; forecasting resumes by itself"
 	case errors.Is(err, models.ErrTooShort), errors.Is(err, errNoData), errors.Is(err, adapters.ErrNoData):
