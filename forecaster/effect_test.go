@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -203,6 +204,27 @@ func TestRecordingSettingsHaveTheirEffect(t *testing.T) {
 		frame, err := workloads[i].Source.Collect(t.Context(), 3600)
 		if err != nil || slices.Max(frame.Values) == 7 != want {
 			t.Errorf("%s: %v, %v; want its own recording: %t", workloads[i].Name, frame.Values, err, want)
+		}
+	}
+}
+
+// A recording goes on after its end where that is asked for.
+func TestRecordedLoopHasItsEffect(t *testing.T) {
+	for _, loop := range []bool{false, true} {
+		s, err := load(t.Context(), env.Vars{
+			"WORKLOADS": "shop/a", "SOURCE": "recorded", "DEFAULT_TARGET_PER_POD": "1", "DEFAULT_WINDOW": "1d",
+			"RECORDED_FILE": recording(t), "RECORDED_FROM": "2024-03-07T06:00:00Z", "RECORDED_LOOP": strconv.FormatBool(loop),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, workloads, err := open(s, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		frame, err := workloads[0].Source.Collect(t.Context(), 3600)
+		if (err == nil) != loop {
+			t.Errorf("RECORDED_LOOP=%t, six hours after the end: %v, %v; want data: %t", loop, frame, err, loop)
 		}
 	}
 }

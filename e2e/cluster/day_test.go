@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// day is a load with a daily rhythm and, on top of it, a rush every ten minutes:
+// day is a load with a daily rhythm and, on top of it, a rush every five minutes:
 // it rises within forty seconds, holds for fifty and falls within forty.
 type day struct {
 	rush time.Time // one begins here
 }
 
 const (
-	every = 10 * time.Minute
+	every = 5 * time.Minute
 	rise  = 40 * time.Second
 	hold  = 50 * time.Second
 	rush  = rise + hold + rise

@@ -5,6 +5,7 @@ package cluster
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -138,26 +139,32 @@ func TestRestrictedIsEnforced(t *testing.T) {
 	}
 }
 
-// monitoring adds the Prometheus operator's ServiceMonitor to the cluster.
+// monitoring adds the Prometheus operator's resources that the components use
+// to the cluster.
 func monitoring(t *testing.T) {
 	t.Helper()
-	file := os.Getenv("E2E_SERVICEMONITOR")
-	if file == "" {
-		t.Fatal("E2E_SERVICEMONITOR is not set: the file of the ServiceMonitor's definition; run scripts/e2e")
+	dir := os.Getenv("E2E_MONITORING")
+	if dir == "" {
+		t.Fatal("E2E_MONITORING is not set: the folder of the Prometheus operator's definitions; run scripts/e2e")
 	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
+	for file, kind := range map[string]string{
+		"monitoring.coreos.com_servicemonitors.yaml": "ServiceMonitorList",
+		"monitoring.coreos.com_prometheusrules.yaml": "PrometheusRuleList",
+	} {
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := plane.Decode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := here.apply(t.Context(), objects...); err != nil {
+			t.Fatal(err)
+		}
+		list := &unstructured.UnstructuredList{}
+		list.SetAPIVersion("monitoring.coreos.com/v1")
+		list.SetKind(kind)
+		await(t, func(ctx context.Context) error { return here.Client.List(ctx, list) })
 	}
-	objects, err := plane.Decode(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := here.apply(t.Context(), objects...); err != nil {
-		t.Fatal(err)
-	}
-	list := &unstructured.UnstructuredList{}
-	list.SetAPIVersion("monitoring.coreos.com/v1")
-	list.SetKind("ServiceMonitorList")
-	await(t, func(ctx context.Context) error { return here.Client.List(ctx, list) })
 }

@@ -22,6 +22,7 @@ type Metrics struct {
 	replicas  *prometheus.GaugeVec
 	peak      *prometheus.GaugeVec
 	generated *prometheus.GaugeVec
+	interval  *prometheus.GaugeVec
 	data      *prometheus.GaugeVec
 	skill     *prometheus.GaugeVec
 	coverage  *prometheus.GaugeVec
@@ -50,6 +51,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		replicas:  gauge("desired_replicas", "Replicas published for the first step of the latest snapshot."),
 		peak:      gauge("desired_replicas_peak", "Most replicas published for any step of the latest snapshot."),
 		generated: gauge("snapshot_generated_timestamp_seconds", "Unix time the latest snapshot starts at."),
+		interval:  gauge("snapshot_interval_seconds", "Time between two snapshots of the workload, as configured."),
 		data:      gauge("data_timestamp_seconds", "Unix time the newest observation behind the latest snapshot ended at."),
 		skill:     gauge("skill", "Skill of the model over the recent past, 1 - error / error of a benchmark: last_value decides whether the forecast acts, better is the harder one.", "over"),
 		coverage:  gauge("coverage_ratio", "Share of the recent past that stayed at or below the quantile forecast for it, by level.", "level"),
@@ -137,6 +139,7 @@ func (m *Metrics) published(s forecast.Snapshot) {
 	m.observed.WithLabelValues(w).Set(s.Observed.Value)
 	m.data.WithLabelValues(w).Set(float64(s.Observed.At.Unix()))
 	m.generated.WithLabelValues(w).Set(float64(s.GeneratedAt.Unix()))
+	m.interval.WithLabelValues(w).Set(s.Interval().Seconds())
 	m.replicas.WithLabelValues(w).Set(float64(s.DesiredReplicas[0]))
 	m.peak.WithLabelValues(w).Set(float64(peak(s.DesiredReplicas)))
 	for _, mode := range []forecast.Mode{forecast.Predictive, forecast.Reactive, forecast.Shadow} {
