@@ -196,7 +196,7 @@ func (s session) bash(outputs string) string {
 	for i, step := range s.steps {
 		out := filepath.Join(outputs, fmt.Sprint(i))
 		if step.serves == "" {
-			fmt.Fprintf(&b, "{\n%s\n} >%s 2>&1 </dev/null\n", step.command, out)
+			fmt.Fprintf(&b, "{ :\n%s\n} >%s 2>&1 </dev/null\n", step.command, out)
 			continue
 		}
 		fmt.Fprintf(&b, "{\n%s\n} >%s 2>&1 </dev/null &\n", step.command, out)
