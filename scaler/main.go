@@ -34,6 +34,7 @@ const (
 	drain     = 10 * time.Second       // for calls and streams to end
 	lifeSigns = 10 * time.Second       // between two beats of a loop that is alive
 
+	fetches     = 64   // at a time: ten thousand forecasts are there in seconds though each takes milliseconds
 	connections = 1024 // open at once at each address; KEDA needs one, a person few
 )
 
@@ -136,7 +137,7 @@ func newForecasts(cfg config, now clock.Clock, reg prometheus.Registerer, log *s
 	interval := time.Duration(float64(cfg.RefreshInterval) / cfg.ClockSpeed)
 	return cache.New(source, cache.NewMetrics(reg), cache.Options{
 		Size: cfg.CacheSize, Interval: interval, Retry: min(interval, 5*time.Second),
-		Wait: patience, Idle: 10 * time.Minute, Concurrency: 16, Log: log, Beat: pulse.Beat,
+		Wait: patience, Idle: 10 * time.Minute, Concurrency: fetches, Log: log, Beat: pulse.Beat,
 	})
 }
 
