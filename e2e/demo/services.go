@@ -39,7 +39,7 @@ func startServices(ctx context.Context, o options, day time.Time) (*services, er
 	s.forecaster, err = launch(filepath.Join(o.bin, "forecaster"), map[string]string{
 		"HTTP_ADDR": s.forecasterHTTP, "SOURCE": "recorded", "RECORDED_FILE": o.trace, "RECORDED_SPEED": speed,
 		"RECORDED_FROM": day.Add(-ahead).Format(time.RFC3339), "RECORDED_LOOP": strconv.FormatBool(o.keep),
-		"WORKLOADS":     workload, "DEFAULT_METRIC": "requests per minute", "DEFAULT_TIMEZONE": zone, "DEFAULT_WINDOW": "14d",
+		"WORKLOADS": workload, "DEFAULT_METRIC": "requests per minute", "DEFAULT_TIMEZONE": zone, "DEFAULT_WINDOW": "14d",
 		"DEFAULT_TARGET_PER_POD": fmt.Sprint(targetPerPod), "DEFAULT_QUANTILE": fmt.Sprint(quantile), "DEFAULT_HEADROOM": "1",
 		"DEFAULT_MIN_REPLICAS": strconv.Itoa(minReplicas), "DEFAULT_MAX_REPLICAS": strconv.Itoa(maxReplicas),
 	})
