@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/e2e/kedalike"
+	"github.com/kedastral/kedastral/e2e/process/processtest"
 )
 
 // moody is a Prometheus that answers a wave, or whatever mood it is in. What it
@@ -111,7 +112,7 @@ func newWatched(t *testing.T, more map[string]string) *watched {
 	if err := os.WriteFile(token, []byte("bearerS3cret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &pair{forecasterHTTP: freePort(t), scalerHTTP: freePort(t)}
+	p := &pair{forecasterHTTP: processtest.FreeAddress(t), scalerHTTP: processtest.FreeAddress(t)}
 	p.forecasterEnv = map[string]string{
 		"HTTP_ADDR": p.forecasterHTTP, "PROMETHEUS_URL": source.URL, "PROMETHEUS_TIMEOUT": "6s", "SCRAPE_INTERVAL": "0s", "MAX_DATA_AGE": "20s",
 		"PROMETHEUS_HEADERS": "X-Scope-OrgID:headerS3cret", "LOG_LEVEL": "debug",
@@ -123,12 +124,12 @@ func newWatched(t *testing.T, more map[string]string) *watched {
 		p.forecasterEnv["PROMETHEUS_URL"] = strings.Replace(source.URL, "://", user, 1)
 	}
 	p.startForecaster(t)
-	grpcAddr := freePort(t)
-	p.scaler = start(t, filepath.Join(binaries, "scaler"), map[string]string{
+	grpcAddr := processtest.FreeAddress(t)
+	p.scaler = processtest.Start(t, filepath.Join(binaries, "scaler"), map[string]string{
 		"NAMESPACE": "demo", "FORECASTER_URL": "http://" + p.forecasterHTTP, "GRPC_ADDR": grpcAddr, "HTTP_ADDR": p.scalerHTTP, "FORECASTER_TOKEN_FILE": token,
 		"LEAD_TIME": "10s", "STALE_AFTER": "15s", "REFRESH_INTERVAL": "1s", "FETCH_TIMEOUT": "500ms", "CACHE_SIZE": "1", "LOG_LEVEL": "debug",
 	})
-	eventually(t, 10*time.Second, "the scaler is ready", answers(t.Context(), "http://"+p.scalerHTTP+"/readyz"))
+	processtest.Eventually(t, 10*time.Second, "the scaler is ready", processtest.Answers(t.Context(), "http://"+p.scalerHTTP+"/readyz"))
 	client, err := kedalike.Dial(grpcAddr)
 	if err != nil {
 		t.Fatal(err)
@@ -155,14 +156,14 @@ func (w *watched) look(t *testing.T) {
 		w.forecasterHTTP + "/workloads", w.forecasterHTTP + "/metrics", w.forecasterHTTP + "/healthz", w.forecasterHTTP + "/readyz", w.forecasterHTTP + "/nowhere", w.forecasterHTTP + "/forecast/current?workload=",
 		w.scalerHTTP + "/status", w.scalerHTTP + "/metrics", w.scalerHTTP + "/healthz", w.scalerHTTP + "/readyz", w.scalerHTTP + "/nowhere",
 	} {
-		_, header, body, err := get(t.Context(), "http://"+page)
+		_, header, body, err := processtest.Get(t.Context(), "http://"+page)
 		if err != nil {
 			t.Errorf("GET %s: %v", page, err)
 		}
 		discreet(t, "GET "+page, fmt.Sprint(header)+body)
 	}
-	discreet(t, "the forecaster's log", w.forecaster.log.String())
-	discreet(t, "the scaler's log", w.scaler.log.String())
+	discreet(t, "the forecaster's log", w.forecaster.Log.String())
+	discreet(t, "the scaler's log", w.scaler.Log.String())
 }
 
 // Credentials, queries, labels and what tenants write reach whom they are for
@@ -184,7 +185,7 @@ func TestSecretsStaySecret(t *testing.T) {
 			w.source.Close()
 			time.Sleep(1500 * time.Millisecond)
 			w.look(t)
-			if log := w.forecaster.log.String(); strings.Count(log, "tick failed") < 3 {
+			if log := w.forecaster.Log.String(); strings.Count(log, "tick failed") < 3 {
 				t.Errorf("the source's moods were not noticed:\n%s", log)
 			}
 		})
@@ -196,13 +197,13 @@ func TestSecretsStaySecret(t *testing.T) {
 		},
 		"scaler": {"NAMESPACE": "demo", "FORECASTER_URL": "http://userS3cret:passwordS3cret@x,http://userS3cret:passwordS3cret@%zz", "LEAD_TIME": "x"},
 	} {
-		p := start(t, filepath.Join(binaries, binary), environment)
+		p := processtest.Start(t, filepath.Join(binaries, binary), environment)
 		select {
-		case <-p.done:
+		case <-p.Done():
 		case <-time.After(10 * time.Second):
 			t.Fatalf("the %s runs with a broken configuration", binary)
 		}
-		discreet(t, "the "+binary+" that refuses its configuration", p.log.String())
+		discreet(t, "the "+binary+" that refuses its configuration", p.Log.String())
 	}
 }
 
@@ -224,8 +225,8 @@ func TestEveryMetricMoves(t *testing.T) {
 	w.source.set(slow)
 	time.Sleep(10 * time.Second)
 	w.source.set(content)
-	eventually(t, 15*time.Second, "the source is read again", func() error {
-		_, _, body, err := get(t.Context(), "http://"+w.forecasterHTTP+"/metrics")
+	processtest.Eventually(t, 15*time.Second, "the source is read again", func() error {
+		_, _, body, err := processtest.Get(t.Context(), "http://"+w.forecasterHTTP+"/metrics")
 		if err == nil && !strings.Contains(body, `kedastral_forecaster_source_up{workload="demo/a"} 1`) {
 			err = errors.New("source_up is not 1")
 		}
@@ -234,7 +235,7 @@ func TestEveryMetricMoves(t *testing.T) {
 	w.fresh(t, "b", 10*time.Second) // whatever else is asked pushes it out of a cache of one
 	moved := map[string]bool{}
 	for _, address := range []string{w.forecasterHTTP, w.scalerHTTP} {
-		_, _, body, err := get(t.Context(), "http://"+address+"/metrics")
+		_, _, body, err := processtest.Get(t.Context(), "http://"+address+"/metrics")
 		if err != nil {
 			t.Fatal(err)
 		}

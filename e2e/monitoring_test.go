@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kedastral/kedastral/e2e/process/processtest"
 )
 
 var update = flag.Bool("update", false, "write what is made from rules.yaml")
@@ -174,7 +176,7 @@ func watching(t *testing.T, addresses ...string) *prometheus {
 
 // ask is the number of series that a query answers with.
 func (p *prometheus) ask(ctx context.Context, query string) (int, error) {
-	status, _, body, err := get(ctx, p.url()+"/api/v1/query?query="+url.QueryEscape(query))
+	status, _, body, err := processtest.Get(ctx, p.url()+"/api/v1/query?query="+url.QueryEscape(query))
 	if err != nil {
 		return 0, err
 	}
@@ -195,7 +197,7 @@ type rule struct {
 
 func (p *prometheus) rules(t *testing.T) []rule {
 	t.Helper()
-	_, _, body, err := get(t.Context(), p.url()+"/api/v1/rules")
+	_, _, body, err := processtest.Get(t.Context(), p.url()+"/api/v1/rules")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +221,7 @@ func (p *prometheus) rules(t *testing.T) []rule {
 func TestEveryExpressionIsAnswered(t *testing.T) {
 	t.Parallel()
 	_, p := newPair(t, forgiving)
-	p.forecaster.kill()
+	p.forecaster.Kill()
 	maps.Copy(p.forecasterEnv, map[string]string{
 		"WORKLOADS": "demo/fast,demo/broken", "WORKLOAD_DEMO_FAST_HORIZON": "10m", "FORECAST_METRICS_LEADS": "5m",
 		"WORKLOAD_DEMO_BROKEN_QUERY": "nothing_at_all", "WORKLOAD_DEMO_BROKEN_TARGET_PER_POD": "1",
@@ -260,7 +262,7 @@ func TestEveryExpressionIsAnswered(t *testing.T) {
 		if strings.Contains(x.query, `reason=~"panic`) {
 			continue // no model here breaks; that there are errors is seen below
 		}
-		eventually(t, 90*time.Second, x.where+": "+x.query, func() error {
+		processtest.Eventually(t, 90*time.Second, x.where+": "+x.query, func() error {
 			n, err := watch.ask(t.Context(), hurried(x.query))
 			if err == nil && n == 0 {
 				err = errors.New("no result")
@@ -282,7 +284,7 @@ func (p *prometheus) alerts(t *testing.T, misask func()) {
 	t.Helper()
 	want := map[string]bool{"KedastralForecastMissing": true, "KedastralSourceDown": true, "KedastralScalerMisasked": true}
 	mayBe := map[string]bool{"KedastralForecastUnskilled": true, "KedastralForecastTooLow": true, "KedastralScalerSlow": true, "KedastralForecasterOverloaded": true} // of a machine this busy
-	eventually(t, 30*time.Second, "the alerts of a workload without history", func() error {
+	processtest.Eventually(t, 30*time.Second, "the alerts of a workload without history", func() error {
 		misask()
 		for _, r := range p.rules(t) {
 			if r.Health == "err" {

@@ -53,6 +53,8 @@ type config struct {
 
 	History time.Duration `env:"HISTORY, default=1d" doc:"How much of what was published the page remembers, at most 64 KiB a workload. 0 turns it off."`
 
+	StoreConfig
+
 	ForecastMetricsQuantiles []float64       `env:"FORECAST_METRICS_QUANTILES, default=0.5,0.95" doc:"Quantiles of every forecast that are the metric kedastral_forecast_value."`
 	ForecastMetricsLeads     []time.Duration `env:"FORECAST_METRICS_LEADS, default=5m,30m" doc:"How far ahead of now that metric tells the forecast; 0s is now."`
 	ForecastMetricsLimit     int             `env:"FORECAST_METRICS_LIMIT, default=12" doc:"Series of that metric a workload may have: quantiles times leads must not be more. 0 turns the metric off."`
@@ -93,7 +95,7 @@ func load(ctx context.Context, vars env.Vars) (settings, error) {
 
 // prefixes are ours: a variable that begins so and is not known is a fault.
 func prefixes() []string {
-	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT"}
+	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "REDIS_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT"}
 }
 
 // check is what the configuration as a whole asks of a workload.
@@ -129,13 +131,12 @@ func (c *config) Validate() error {
 		c.checkSampling(),
 		env.OneOf("LOG_FORMAT", c.LogFormat, "text", "json"),
 		env.OneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
-		together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),
-		together("PROMETHEUS_CERT_FILE", c.PrometheusCertFile, "PROMETHEUS_KEY_FILE", c.PrometheusKeyFile),
-		atMostOne("PROMETHEUS_BEARER_TOKEN_FILE", "PROMETHEUS_BEARER_TOKEN", c.PrometheusBearerTokenFile, c.PrometheusBearerToken),
-		atMostOne("PROMETHEUS_PASSWORD_FILE", "PROMETHEUS_PASSWORD", c.PrometheusPasswordFile, c.PrometheusPassword),
-	}
-	if c.TLSClientCAFile != "" && c.TLSCertFile == "" {
-		errs = append(errs, env.Fault{Name: "TLS_CLIENT_CA_FILE", Value: c.TLSClientCAFile, Rule: "needs TLS_CERT_FILE and TLS_KEY_FILE"})
+		env.Together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),
+		env.Needs("TLS_CLIENT_CA_FILE", c.TLSClientCAFile, "TLS_CERT_FILE", c.TLSCertFile),
+		env.Together("PROMETHEUS_CERT_FILE", c.PrometheusCertFile, "PROMETHEUS_KEY_FILE", c.PrometheusKeyFile),
+		env.AtMostOne("PROMETHEUS_BEARER_TOKEN_FILE", c.PrometheusBearerTokenFile, "PROMETHEUS_BEARER_TOKEN", c.PrometheusBearerToken),
+		env.AtMostOne("PROMETHEUS_PASSWORD_FILE", c.PrometheusPasswordFile, "PROMETHEUS_PASSWORD", c.PrometheusPassword),
+		c.faults(),
 	}
 	switch {
 	case c.Source != fromPrometheus:
@@ -147,25 +148,6 @@ func (c *config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// together is a fault where one of two that belong together is missing.
-func together(one, value, other, otherValue string) error {
-	switch {
-	case value == "" && otherValue != "":
-		return env.Fault{Name: one, Rule: "is required with " + other}
-	case value != "" && otherValue == "":
-		return env.Fault{Name: other, Rule: "is required with " + one}
-	}
-	return nil
-}
-
-// atMostOne is a fault where two that say the same are both set.
-func atMostOne(name, other, value, otherValue string) error {
-	if value == "" || otherValue == "" {
-		return nil
-	}
-	return env.Fault{Name: name, Value: value, Rule: "must not be set together with " + other}
 }
 
 // serverFiles are the files of the API's own TLS.

@@ -88,7 +88,7 @@ func TestLoadTellsEveryFault(t *testing.T) {
 		{[]string{"DEFAULT_AGGREGATE", "avg"}, "DEFAULT_AGGREGATE=avg: must be one of"},
 		{[]string{"CONCURRENCY", "0"}, "CONCURRENCY=0: must be between 1"},
 		{[]string{"LOG_LEVEL", "loud"}, "LOG_LEVEL=loud: must be one of"},
-		{[]string{"TLS_CERT_FILE", "/tls.crt"}, "TLS_KEY_FILE: is required with TLS_CERT_FILE"},
+		{[]string{"TLS_CERT_FILE", "/tls.crt"}, "TLS_KEY_FILE: must be set together with TLS_CERT_FILE"},
 		{[]string{"TLS_CLIENT_CA_FILE", "/ca.crt"}, "TLS_CLIENT_CA_FILE=/ca.crt: needs TLS_CERT_FILE"},
 		{[]string{"PROMETHEUS_PASSWORD", "a", "PROMETHEUS_PASSWORD_FILE", "/b"}, "PROMETHEUS_PASSWORD_FILE=/b: must not be set together"},
 		{[]string{"DEFAULT_HEADROM", "1.2"}, "DEFAULT_HEADROM: unknown variable; did you mean DEFAULT_HEADROOM?"},

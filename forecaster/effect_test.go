@@ -111,15 +111,16 @@ func effects() map[string]struct {
 		"ORDER": {[]string{"MODEL", "arima", "ORDER", "0,1,0", "WINDOW", "6h"}, func(_, b s) bool {
 			return slices.Min(b.Values) == slices.Max(b.Values) // a random walk stays where it is
 		}},
-		"QUANTILES":      {[]string{"QUANTILES", "0.2,0.8"}, func(_, b s) bool { return len(b.Quantiles) == 3 && b.Quantiles[0].Level == 0.2 }},
-		"STEP":           {[]string{"STEP", "5m"}, func(_, b s) bool { return b.StepSeconds == 300 && len(b.Values) == 12 }},
-		"WINDOW":         {[]string{"WINDOW", "1d"}, other},
-		"HORIZON":        {[]string{"HORIZON", "2h"}, func(_, b s) bool { return b.HorizonSeconds == 7200 && len(b.DesiredReplicas) == 120 }},
-		"INTERVAL":       {[]string{"INTERVAL", "2m"}, func(a, b s) bool { return a.IntervalSeconds == 60 && b.IntervalSeconds == 120 }},
-		"TRAIN_INTERVAL": {[]string{"TRAIN_INTERVAL", "12h"}, other},
-		"TIMEZONE":       {[]string{"TIMEZONE", "Asia/Tokyo", "HOLIDAYS", "DE"}, other}, // where Christmas is five hours old
-		"HOLIDAYS":       {[]string{"HOLIDAYS", "DE", "HORIZON", "6h"}, func(_, b s) bool { return b.Values[300] < b.Values[60] }},
-		"EVENTS":         {[]string{"EVENTS", "2026-12-24T20:30/2026-12-24T23:00 x3"}, func(a, b s) bool { return b.Values[45] > 2*a.Values[45] }},
+		"QUANTILES":            {[]string{"QUANTILES", "0.2,0.8"}, func(_, b s) bool { return len(b.Quantiles) == 3 && b.Quantiles[0].Level == 0.2 }},
+		"STEP":                 {[]string{"STEP", "5m"}, func(_, b s) bool { return b.StepSeconds == 300 && len(b.Values) == 12 }},
+		"WINDOW":               {[]string{"WINDOW", "1d"}, other},
+		"HORIZON":              {[]string{"HORIZON", "2h"}, func(_, b s) bool { return b.HorizonSeconds == 7200 && len(b.DesiredReplicas) == 120 }},
+		"INTERVAL":             {[]string{"INTERVAL", "2m"}, func(a, b s) bool { return a.IntervalSeconds == 60 && b.IntervalSeconds == 120 }},
+		"TRAIN_INTERVAL":       {[]string{"TRAIN_INTERVAL", "12h"}, other},
+		"TRAIN_CHECK_INTERVAL": {[]string{"TRAIN_INTERVAL", "12h", "TRAIN_CHECK_INTERVAL", "5m"}, other},
+		"TIMEZONE":             {[]string{"TIMEZONE", "Asia/Tokyo", "HOLIDAYS", "DE"}, other}, // where Christmas is five hours old
+		"HOLIDAYS":             {[]string{"HOLIDAYS", "DE", "HORIZON", "6h"}, func(_, b s) bool { return b.Values[300] < b.Values[60] }},
+		"EVENTS":               {[]string{"EVENTS", "2026-12-24T20:30/2026-12-24T23:00 x3"}, func(a, b s) bool { return b.Values[45] > 2*a.Values[45] }},
 	}
 }
 

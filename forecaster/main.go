@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +22,6 @@ import (
 	"github.com/kedastral/kedastral/forecaster/dashboard"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/history"
-	"github.com/kedastral/kedastral/forecaster/storage"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/lifecycle"
 	"github.com/kedastral/kedastral/shared/telemetry"
@@ -139,9 +137,13 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	store, keep, err := openStore(cfg, now, reg, log)
+	if err != nil {
+		return err
+	}
 	past := history.New(cfg.History, len(workloads))
 	forecasts, err := engine.New(workloads, engine.Options{
-		Store: past.Through(storage.NewMemory()), Clock: now, Log: log, Metrics: engine.NewMetrics(reg),
+		Store: past.Through(store), Clock: now, Log: log, Metrics: engine.NewMetrics(reg),
 		Concurrency: cfg.Concurrency, Settle: cfg.settle(), MaxDataAge: cfg.MaxDataAge, TickTimeout: tickTimeout,
 	})
 	if err != nil {
@@ -151,7 +153,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 		return fmt.Errorf("registering the forecasts as metrics: %w", err)
 	}
 	alive := func(context.Context) error { return forecasts.Healthy() }
-	ready := func(context.Context) error { return forecasts.Ready() }
+	ready := func(context.Context) error { return forecasts.Ready() } //nolint:contextcheck // it reads memory and waits for nobody
 	pages, err := dashboard.New(dashboard.Options{Engine: forecasts, Past: past, Now: now.Now, Log: log})
 	if err != nil {
 		return err
@@ -160,9 +162,9 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 		Engine: forecasts, Past: history.Reporter{Recorder: past, Loads: forecasts}, Now: now.Now, Log: log, Metrics: reg,
 		Probes: telemetry.Handler(reg, alive, ready), Pages: pages,
 	})
-	secure, err := serverTLS(cfg, log)
+	secure, err := tlsconfig.ServerOrNone(cfg.serverFiles(), log)
 	if err != nil {
-		return err
+		return fmt.Errorf("TLS for the API: %w", err)
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.HTTPAddr)
 	if err != nil {
@@ -175,27 +177,13 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	web.RegisterOnShutdown(pages.Close) // its streams end only when they are told
 	var parts lifecycle.Group
 	parts.Go("engine", forecasts.Run)
+	if keep != nil {
+		parts.Go("store", keep)
+	}
 	parts.Go("http", func(ctx context.Context) error {
 		return lifecycle.ServeHTTP(ctx, web, lifecycle.Limit(listener, cfg.MaxConnections), drain)
 	})
 	err = parts.Run(ctx)
 	log.InfoContext(ctx, "ended")
 	return err
-}
-
-func serverTLS(cfg settings, log *slog.Logger) (*tls.Config, error) {
-	files := cfg.serverFiles()
-	if !files.Set() {
-		return nil, nil //nolint:nilnil // no TLS is what was asked for
-	}
-	secure, err := tlsconfig.Server(files, broken(log))
-	if err != nil {
-		return nil, fmt.Errorf("TLS for the API: %w", err)
-	}
-	return secure, nil
-}
-
-// broken logs that new TLS files cannot be used.
-func broken(log *slog.Logger) func(error) {
-	return func(err error) { log.Error("new TLS files are broken, the old ones stay in force", "err", err) }
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/shared/env"
+	"github.com/kedastral/kedastral/shared/telemetry/logtest"
 )
 
 // TestSecretsStaySecret gives the forecaster every secret it can be given, a
@@ -50,7 +51,7 @@ func TestSecretsStaySecret(t *testing.T) {
 			}
 			maps.Copy(v, more)
 			ctx, stop := context.WithCancel(t.Context())
-			var log output
+			var log logtest.Log
 			ended := make(chan error, 1)
 			go func() { ended <- run(ctx, v, &log) }()
 			address := regexp.MustCompile(`http=(127\.0\.0\.1:\d+)`)
@@ -103,7 +104,7 @@ func TestSecretsInWrongSettings(t *testing.T) {
 	} {
 		ctx, stop := context.WithCancel(t.Context())
 		stop() // what is not refused ends at once
-		var log output
+		var log logtest.Log
 		err := run(ctx, vars(append(set, "HTTP_ADDR", "127.0.0.1:0")...), &log)
 		if err == nil && set[0] != "PROMETHEUS_HEADERS" {
 			t.Errorf("%v: accepted", set)

@@ -72,8 +72,9 @@ func (c *config) Validate() error {
 		env.Between("CLOCK_SPEED", c.ClockSpeed, 1, 86_400),
 		env.OneOf("LOG_FORMAT", c.LogFormat, "text", "json"),
 		env.OneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
-		together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),
-		together("FORECASTER_CERT_FILE", c.ForecasterCertFile, "FORECASTER_KEY_FILE", c.ForecasterKeyFile),
+		env.Together("TLS_CERT_FILE", c.TLSCertFile, "TLS_KEY_FILE", c.TLSKeyFile),
+		env.Needs("TLS_CLIENT_CA_FILE", c.TLSClientCAFile, "TLS_CERT_FILE", c.TLSCertFile),
+		env.Together("FORECASTER_CERT_FILE", c.ForecasterCertFile, "FORECASTER_KEY_FILE", c.ForecasterKeyFile),
 	}
 	if _, _, err := forecast.ParseWorkload(c.Namespace + "/x"); err != nil {
 		errs = append(errs, env.Fault{Name: "NAMESPACE", Value: c.Namespace, Rule: "must be the name of a Kubernetes namespace"})
@@ -81,22 +82,8 @@ func (c *config) Validate() error {
 	if c.FallbackReplicas != nil {
 		errs = append(errs, env.Between("FALLBACK_REPLICAS", *c.FallbackReplicas, 1, 1<<31-1))
 	}
-	if c.TLSClientCAFile != "" && c.TLSCertFile == "" {
-		errs = append(errs, env.Fault{Name: "TLS_CLIENT_CA_FILE", Value: c.TLSClientCAFile, Rule: "needs TLS_CERT_FILE and TLS_KEY_FILE"})
-	}
 	_, err := c.forecasters()
 	return errors.Join(append(errs, err)...)
-}
-
-// together is a fault of the one that is unset while the other is set.
-func together(a, valueA, b, valueB string) error {
-	switch {
-	case valueA != "" && valueB == "":
-		return env.Fault{Name: b, Rule: "must be set together with " + a}
-	case valueA == "" && valueB != "":
-		return env.Fault{Name: a, Rule: "must be set together with " + b}
-	}
-	return nil
 }
 
 // forecasters are the URLs to ask.

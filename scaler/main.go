@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -96,9 +95,9 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("making the gRPC service: %w", err)
 	}
-	secure, err := newServerTLS(cfg, log)
+	secure, err := tlsconfig.ServerOrNone(cfg.serverTLS(), log)
 	if err != nil {
-		return err
+		return fmt.Errorf("TLS for KEDA: %w", err)
 	}
 	calls, pages, err := listen(ctx, cfg)
 	if err != nil {
@@ -123,11 +122,9 @@ func newForecasts(cfg config, now clock.Clock, reg prometheus.Registerer, log *s
 	if err != nil {
 		return nil, err
 	}
-	var secure *tls.Config
-	if files := cfg.forecasterTLS(); files != (tlsconfig.Files{}) {
-		if secure, err = tlsconfig.Client(files, broken(log)); err != nil {
-			return nil, fmt.Errorf("TLS to the forecasters: %w", err)
-		}
+	secure, err := tlsconfig.ClientOrNone(cfg.forecasterTLS(), log)
+	if err != nil {
+		return nil, fmt.Errorf("TLS to the forecasters: %w", err)
 	}
 	source, err := client.New(client.NewMetrics(reg), client.Options{
 		URLs: urls, Timeout: cfg.FetchTimeout, Size: cfg.CacheSize,
@@ -141,23 +138,6 @@ func newForecasts(cfg config, now clock.Clock, reg prometheus.Registerer, log *s
 		Size: cfg.CacheSize, Interval: interval, Retry: min(interval, 5*time.Second),
 		Wait: patience, Idle: 10 * time.Minute, Concurrency: 16, Log: log, Beat: pulse.Beat,
 	})
-}
-
-func newServerTLS(cfg config, log *slog.Logger) (*tls.Config, error) {
-	files := cfg.serverTLS()
-	if !files.Set() {
-		return nil, nil //nolint:nilnil // no TLS is what was asked for
-	}
-	secure, err := tlsconfig.Server(files, broken(log))
-	if err != nil {
-		return nil, fmt.Errorf("TLS for KEDA: %w", err)
-	}
-	return secure, nil
-}
-
-// broken logs that new TLS files cannot be used.
-func broken(log *slog.Logger) func(error) {
-	return func(err error) { log.Error("new TLS files are broken, the old ones stay in force", "err", err) }
 }
 
 // listen binds both addresses before anything starts, so that a busy port is an

@@ -3,36 +3,18 @@ package browser_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/kedastral/kedastral/e2e/process/processtest"
 )
 
 const root = "../.."
-
-// log is what a process wrote.
-type log struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
 
 // binary is the forecaster that TestMain built.
 var binary string
@@ -56,28 +38,16 @@ func forecaster(t *testing.T, vars map[string]string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	process := exec.Command(binary)
-	process.Env = []string{
-		"HTTP_ADDR=127.0.0.1:0", "SOURCE=recorded", "RECORDED_FILE=" + tape, "RECORDED_FROM=1995-07-12T14:00:00Z", "RECORDED_SPEED=120",
-		"DEFAULT_TARGET_PER_POD=10", "DEFAULT_METRIC=requests a minute", "WORKLOADS=nasa/web",
+	environment := map[string]string{
+		"HTTP_ADDR": "127.0.0.1:0", "SOURCE": "recorded", "RECORDED_FILE": tape, "RECORDED_FROM": "1995-07-12T14:00:00Z", "RECORDED_SPEED": "120",
+		"DEFAULT_TARGET_PER_POD": "10", "DEFAULT_METRIC": "requests a minute", "WORKLOADS": "nasa/web",
 	}
-	for key, value := range vars {
-		process.Env = append(process.Env, key+"="+value)
-	}
-	var out log
-	process.Stdout, process.Stderr = &out, &out
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = process.Process.Signal(os.Interrupt)
-		if err := process.Wait(); err != nil {
-			t.Errorf("the forecaster ended with %v:\n%s", err, out.String())
-		}
-	})
+	maps.Copy(environment, vars)
+	p := processtest.Start(t, binary, environment)
+	t.Cleanup(func() { processtest.Stop(t, p, 15*time.Second) })
 	for range 1200 {
 		time.Sleep(100 * time.Millisecond)
-		found := regexp.MustCompile(`http=(127\.0\.0\.1:\d+)`).FindStringSubmatch(out.String())
+		found := regexp.MustCompile(`http=(127\.0\.0\.1:\d+)`).FindStringSubmatch(p.Log.String())
 		if found == nil {
 			continue
 		}
@@ -88,7 +58,7 @@ func forecaster(t *testing.T, vars map[string]string) string {
 			}
 		}
 	}
-	t.Fatalf("not ready:\n%s", out.String())
+	t.Fatalf("not ready:\n%s", p.Log.String())
 	return ""
 }
 

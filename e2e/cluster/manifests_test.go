@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -56,30 +55,21 @@ func careful(t *testing.T) (client.Client, *warnings) {
 	return client.NewDryRunClient(c), heard
 }
 
-// Every overlay and every example is accepted by the API server, by KEDA's
-// webhook and by the restricted Pod Security Standard, without a warning.
+// Every overlay, every component over its bases, and every example is accepted by
+// the API server, by KEDA's webhook and by the restricted Pod Security Standard,
+// without a warning.
 func TestManifestsAreAccepted(t *testing.T) {
 	t.Parallel()
 	monitoring(t)
-	for _, dir := range []string{"overlays/dev", "overlays/e2e", "overlays/production", "examples"} {
-		t.Run(dir, func(t *testing.T) {
+	for _, k := range kustomizations(t) {
+		t.Run(k.path, func(t *testing.T) {
 			dry, heard := careful(t)
-			objects, err := plane.Render(filepath.Join(manifests, dir))
-			if err != nil {
+			first, rest := namespacesFirst(k.render(t))
+			if err := here.apply(t.Context(), first...); err != nil { // a dry run does not make what the others live in
 				t.Fatal(err)
-			}
-			first, rest := namespacesFirst(objects)
-			for _, object := range first { // a dry run does not make what the others live in
-				first := object.DeepCopy()
-				if err := here.apply(t.Context(), first); err != nil {
-					t.Fatal(err)
-				}
 			}
 			seen := newTable("kind", "namespace", "name", "warnings")
 			for _, object := range rest {
-				if dir == "examples" {
-					object.SetNamespace("team-a")
-				}
 				if err := plane.Apply(t.Context(), dry, []*unstructured.Unstructured{object}); err != nil {
 					t.Error(err)
 				}
@@ -175,8 +165,6 @@ func monitoring(t *testing.T) {
 		list := &unstructured.UnstructuredList{}
 		list.SetAPIVersion("monitoring.coreos.com/v1")
 		list.SetKind(kind)
-		if err := plane.Await(t.Context(), time.Minute, func(ctx context.Context) error { return here.Client.List(ctx, list) }); err != nil {
-			t.Fatal(err)
-		}
+		await(t, func(ctx context.Context) error { return here.Client.List(ctx, list) })
 	}
 }

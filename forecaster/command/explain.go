@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -80,15 +81,11 @@ func explainURL(address, workload string, lead time.Duration) (string, error) {
 }
 
 func explainClient(files tlsconfig.Files) (*http.Client, error) {
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
-	if files.Set() || files.ServerName != "" {
-		secure, err := tlsconfig.Client(files, nil)
-		if err != nil {
-			return nil, fmt.Errorf("%w: TLS: %w", ErrUsage, err)
-		}
-		transport.TLSClientConfig = secure
+	secure, err := tlsconfig.ClientOrNone(files, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, fmt.Errorf("%w: TLS: %w", ErrUsage, err)
 	}
-	return &http.Client{Transport: transport, Timeout: explainPatience}, nil
+	return &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: secure}, Timeout: explainPatience}, nil
 }
 
 // ask is the body of a 200; any other answer is its problem.

@@ -32,6 +32,8 @@ type Metrics struct {
 	stages    *prometheus.HistogramVec
 	errors    *prometheus.CounterVec
 	skips     *prometheus.CounterVec
+	fits      *prometheus.CounterVec
+	fallbacks *prometheus.CounterVec
 }
 
 const prefix = "kedastral_forecaster_"
@@ -69,12 +71,24 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: prefix + "ticks_skipped_total",
 			Help: "Ticks that were not run because the one before them was still running or waiting.",
 		}, []string{"workload"}),
+		fits: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+			Name: prefix + "fits_total",
+			Help: "Fits of the model, by why: schedule, or residuals where the loads had left the band forecast for them.",
+		}, []string{"workload", "why"}),
+		fallbacks: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+			Name: prefix + "model_fallbacks_total",
+			Help: "Forecasts that another model made in the configured one's stead, as auto does for byom while its service fails.",
+		}, []string{"workload"}),
 	}
 }
 
 func (m *Metrics) took(s stage, d time.Duration) {
 	m.stages.WithLabelValues(string(s)).Observe(d.Seconds())
 }
+
+func (m *Metrics) fitted(workload, why string) { m.fits.WithLabelValues(workload, why).Inc() }
+
+func (m *Metrics) fellBack(workload string) { m.fallbacks.WithLabelValues(workload).Inc() }
 
 func (m *Metrics) skipped(workload string, ticks int) {
 	m.skips.WithLabelValues(workload).Add(float64(ticks))

@@ -3,6 +3,7 @@ package env_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"os/exec"
@@ -256,4 +257,26 @@ func FuzzLoad(f *testing.F) {
 			t.Fatalf("Load accepts TARGET=%q as %v", target, c.Target)
 		}
 	})
+}
+
+func TestVariablesThatGoTogetherOrNot(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{env.Together("A", "", "B", ""), ""},
+		{env.Together("A", "1", "B", "2"), ""},
+		{env.Together("A", "1", "B", ""), "B: must be set together with A"},
+		{env.Together("A", "", "B", "2"), "A: must be set together with B"},
+		{env.AtMostOne("A", "1", "B", ""), ""},
+		{env.AtMostOne("A", "", "B", "2"), ""},
+		{env.AtMostOne("A", "1", "B", "2"), "A=1: must not be set together with B"},
+		{env.Needs("A", "", "B", ""), ""},
+		{env.Needs("A", "1", "B", "2"), ""},
+		{env.Needs("A", "1", "B", ""), "A=1: needs B"},
+	} {
+		if got := fmt.Sprint(tt.err); got != tt.want && (tt.want != "" || tt.err != nil) {
+			t.Errorf("%s; want %q", got, tt.want)
+		}
+	}
 }

@@ -16,6 +16,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -29,9 +30,6 @@ type Files struct {
 	// the host that a client connects to. Only for clients.
 	ServerName string
 }
-
-// Set reports whether any file is named.
-func (f Files) Set() bool { return f.Cert != "" || f.Key != "" || f.CA != "" }
 
 // Server is the configuration of a server: Cert and Key are needed, and where
 // CA is set every client must present a certificate that it issued. Broken
@@ -60,6 +58,28 @@ func Server(files Files, report func(error)) (*tls.Config, error) {
 		}
 	}
 	return config, nil
+}
+
+// ServerOrNone is [Server], or nil where no file is named, for then TLS was not
+// asked for. Broken files found later are logged.
+func ServerOrNone(files Files, log *slog.Logger) (*tls.Config, error) {
+	if files == (Files{}) {
+		return nil, nil //nolint:nilnil // nil is what servers take for plain text
+	}
+	return Server(files, logged(log))
+}
+
+// ClientOrNone is [Client], or nil where neither a file nor a name is given.
+// Broken files found later are logged.
+func ClientOrNone(files Files, log *slog.Logger) (*tls.Config, error) {
+	if files == (Files{}) {
+		return nil, nil //nolint:nilnil // nil is what clients take for the system's ways
+	}
+	return Client(files, logged(log))
+}
+
+func logged(log *slog.Logger) func(error) {
+	return func(err error) { log.Error("new TLS files are broken, the old ones stay in force", "err", err) }
 }
 
 // Client is the configuration of a client. Without CA the server's
