@@ -36,10 +36,10 @@ const (
 	forgiving  = 10 * time.Minute // outlives the minute between two forecasts of demo/web
 )
 
-// newPair runs both services, the scaler with this STALE_AFTER, on a Prometheus that holds, ending now, three
-// weeks of demo/web by the minute and, going on for as long as the test runs,
-// two hours of demo/fast every five seconds.
-func newPair(t *testing.T, staleAfter time.Duration) (*prometheus, *pair) {
+// newPair runs both services, the scaler with this STALE_AFTER, on a Prometheus
+// that holds, ending now, three weeks of demo/web by the minute and, going on
+// for as long as the test runs, two hours of demo/fast every five seconds.
+func newPair(t *testing.T, staleAfter time.Duration, others ...string) (*prometheus, *pair) {
 	t.Helper()
 	now := time.Now().Truncate(time.Minute)
 	source := newPrometheus(t)
@@ -58,7 +58,7 @@ func newPair(t *testing.T, staleAfter time.Duration) (*prometheus, *pair) {
 	p.startForecaster(t)
 	grpcAddr := processtest.FreeAddress(t)
 	p.scaler = processtest.Start(t, filepath.Join(binaries, "scaler"), map[string]string{
-		"NAMESPACE": "demo", "FORECASTER_URL": "http://" + p.forecasterHTTP, "FORECASTER_AUTH": "none", "GRPC_ADDR": grpcAddr, "HTTP_ADDR": p.scalerHTTP,
+		"NAMESPACE": "demo", "FORECASTER_URL": "http://" + strings.Join(append([]string{p.forecasterHTTP}, others...), ",http://"), "FORECASTER_AUTH": "none", "GRPC_ADDR": grpcAddr, "HTTP_ADDR": p.scalerHTTP,
 		"LEAD_TIME": "30s", "STALE_AFTER": staleAfter.String(), "REFRESH_INTERVAL": "1s", "FETCH_TIMEOUT": "1s",
 	})
 	processtest.Eventually(t, 10*time.Second, "the scaler is ready", processtest.Answers(t.Context(), "http://"+p.scalerHTTP+"/readyz"))

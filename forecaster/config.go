@@ -57,12 +57,15 @@ type config struct {
 
 	RecordedFile  string    `env:"RECORDED_FILE" doc:"CSV of timestamp,value to replay. Required for SOURCE=recorded, here or per workload."`
 	RecordedFrom  time.Time `env:"RECORDED_FROM" doc:"Recorded instant to begin at, RFC 3339. Unset: the first one with a full window before it."`
+	RecordedLoop  bool      `env:"RECORDED_LOOP, default=false" doc:"Begin again after the recording's end, with its last whole weeks, or days where it is shorter than a week."`
 	RecordedSpeed float64   `env:"RECORDED_SPEED, default=1" doc:"Recorded seconds per second."`
 
 	Concurrency int           `env:"CONCURRENCY, default=8" doc:"Workloads read and forecast at the same time."`
 	MaxDataAge  time.Duration `env:"MAX_DATA_AGE, default=15m" doc:"When the newest observation is older, nothing is published. At least two intervals of every workload."`
 
 	History time.Duration `env:"HISTORY, default=1d" doc:"How much of what was published the page remembers, at most 64 KiB a workload. 0 turns it off."`
+
+	StoreConfig
 
 	ForecastMetricsQuantiles []float64       `env:"FORECAST_METRICS_QUANTILES, default=0.5,0.95" doc:"Quantiles of every forecast that are the metric kedastral_forecast_value."`
 	ForecastMetricsLeads     []time.Duration `env:"FORECAST_METRICS_LEADS, default=5m,30m" doc:"How far ahead of now that metric tells the forecast; 0s is now."`
@@ -104,7 +107,7 @@ func load(ctx context.Context, vars env.Vars) (settings, error) {
 
 // prefixes are ours: a variable that begins so and is not known is a fault.
 func prefixes() []string {
-	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT", "FORECASTER_AUTH", "ADMIN_ADDR", "RATE_LIMIT"}
+	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "REDIS_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT", "FORECASTER_AUTH", "ADMIN_ADDR", "RATE_LIMIT"}
 }
 
 // check is what the configuration as a whole asks of a workload.
@@ -146,6 +149,7 @@ func (c *config) Validate() error {
 		env.Together("PROMETHEUS_CERT_FILE", c.PrometheusCertFile, "PROMETHEUS_KEY_FILE", c.PrometheusKeyFile),
 		env.AtMostOne("PROMETHEUS_BEARER_TOKEN_FILE", c.PrometheusBearerTokenFile, "PROMETHEUS_BEARER_TOKEN", c.PrometheusBearerToken),
 		env.AtMostOne("PROMETHEUS_PASSWORD_FILE", c.PrometheusPasswordFile, "PROMETHEUS_PASSWORD", c.PrometheusPassword),
+		c.faults(),
 	}
 	switch {
 	case c.Source != fromPrometheus:

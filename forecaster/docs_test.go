@@ -13,6 +13,8 @@ import (
 	"github.com/kedastral/kedastral/forecaster/api"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/storage"
+	"github.com/kedastral/kedastral/forecaster/storage/mirror"
+	"github.com/kedastral/kedastral/forecaster/storage/redis"
 	"github.com/kedastral/kedastral/shared/docstest"
 )
 
@@ -33,6 +35,8 @@ func TestMetricsAreDocumented(t *testing.T) {
 		reg.MustRegister(e.Collector(config{}.sampling()))
 		prom.NewMetrics(reg)
 		access.NewMetrics(reg)
+		mirror.NewMetrics(reg)
+		redis.NewMetrics(reg)
 		api.New(api.Options{Metrics: reg, Probes: http.NotFoundHandler()})
 	}))
 }

@@ -23,7 +23,6 @@ import (
 	"github.com/kedastral/kedastral/forecaster/dashboard"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/history"
-	"github.com/kedastral/kedastral/forecaster/storage"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/lifecycle"
 	"github.com/kedastral/kedastral/shared/ratelimit"
@@ -142,9 +141,13 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	store, keep, err := openStore(cfg, now, reg, log)
+	if err != nil {
+		return err
+	}
 	past := history.New(cfg.History, len(workloads))
 	forecasts, err := engine.New(workloads, engine.Options{
-		Store: past.Through(storage.NewMemory()), Clock: now, Log: log, Metrics: engine.NewMetrics(reg),
+		Store: past.Through(store), Clock: now, Log: log, Metrics: engine.NewMetrics(reg),
 		Concurrency: cfg.Concurrency, Settle: cfg.settle(), MaxDataAge: cfg.MaxDataAge, TickTimeout: tickTimeout,
 	})
 	if err != nil {
@@ -154,7 +157,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 		return fmt.Errorf("registering the forecasts as metrics: %w", err)
 	}
 	alive := func(context.Context) error { return forecasts.Healthy() }
-	ready := func(context.Context) error { return forecasts.Ready() }
+	ready := func(context.Context) error { return forecasts.Ready() } //nolint:contextcheck // it reads memory and waits for nobody
 	pages, err := dashboard.New(dashboard.Options{Engine: forecasts, Past: past, Now: now.Now, Log: log})
 	if err != nil {
 		return err
@@ -190,6 +193,9 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	web.RegisterOnShutdown(pages.Close) // its streams end only when they are told
 	var parts lifecycle.Group
 	parts.Go("engine", forecasts.Run)
+	if keep != nil {
+		parts.Go("store", keep)
+	}
 	parts.Go("http", func(ctx context.Context) error {
 		return lifecycle.ServeHTTP(ctx, web, lifecycle.Limit(listener, cfg.MaxConnections), drain)
 	})

@@ -33,7 +33,7 @@ func open(cfg settings, reg prometheus.Registerer, log *slog.Logger) (clock.Cloc
 			return now, nil, err
 		}
 		source = func(w workload) (adapters.Adapter, error) {
-			return recorded.New(recorded.Options{Samples: tapes[cfg.tape(w)], Step: w.Step, Now: now.Now})
+			return recorded.New(recorded.Options{Samples: tapes[cfg.tape(w)], Step: w.Step, Now: now.Now, Loop: cfg.RecordedLoop})
 		}
 	default:
 		server, err := dial(cfg, reg, log)

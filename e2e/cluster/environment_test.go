@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kedastral/kedastral/e2e/cluster/plane"
 )
 
 // manifest finds an object of the rendered overlay.
@@ -28,7 +31,7 @@ func manifest[T any](objects []*unstructured.Unstructured, kind, namespace, name
 
 // environment is what a kubelet would set for the Deployment's container, so that
 // a process started with it is configured by the manifests and nothing else.
-// Volumes of Secrets are written below dir, and paths into them point there.
+// Volumes are written below dir, and paths into them point there.
 func (h *home) environment(ctx context.Context, d appsv1.Deployment, dir string) (map[string]string, error) {
 	container := d.Spec.Template.Spec.Containers[0]
 	env := map[string]string{}
@@ -77,39 +80,68 @@ func value(v corev1.EnvVar, namespace string, c corev1.Container) (string, error
 	return "", fmt.Errorf("variable %s: a source that this suite cannot resolve", v.Name)
 }
 
-// mounts writes the Secrets that the pod mounts and says where each mount is.
+// mounts writes what the pod mounts and says where each mount is.
 func (h *home) mounts(ctx context.Context, d appsv1.Deployment, dir string) (map[string]string, error) {
 	where := map[string]string{}
 	for _, mount := range d.Spec.Template.Spec.Containers[0].VolumeMounts {
 		for _, volume := range d.Spec.Template.Spec.Volumes {
-			if volume.Name != mount.Name || volume.Secret == nil {
+			if volume.Name != mount.Name {
 				continue
 			}
-			secret, err := h.secret(ctx, d.Namespace, volume.Secret.SecretName)
+			files, err := h.files(ctx, d, volume)
 			if err != nil {
+				return nil, fmt.Errorf("volume %s: %w", volume.Name, err)
+			}
+			where[mount.MountPath] = filepath.Join(dir, volume.Name)
+			if err := unpack(files, where[mount.MountPath]); err != nil {
 				return nil, err
 			}
-			there := filepath.Join(dir, volume.Name)
-			if err := unpack(secret, there); err != nil {
-				return nil, err
-			}
-			where[mount.MountPath] = there
 		}
 	}
 	return where, nil
 }
 
-func unpack(secret corev1.Secret, dir string) error {
+// files are what a kubelet would find in the volume; the sources are those that
+// our manifests use.
+func (h *home) files(ctx context.Context, d appsv1.Deployment, volume corev1.Volume) (map[string][]byte, error) {
+	switch {
+	case volume.Secret != nil:
+		secret, err := h.secret(ctx, d.Namespace, volume.Secret.SecretName)
+		return secret.Data, err
+	case volume.EmptyDir != nil:
+		return nil, nil
+	case volume.Projected == nil:
+		return nil, errors.New("a source that this suite cannot mount")
+	}
+	files := map[string][]byte{}
+	for _, source := range volume.Projected.Sources {
+		if source.ServiceAccountToken == nil {
+			return nil, errors.New("projects what this suite cannot mount")
+		}
+		var audiences []string
+		if a := source.ServiceAccountToken.Audience; a != "" {
+			audiences = []string{a}
+		}
+		token, err := plane.Token(ctx, h.Config, d.Namespace, d.Spec.Template.Spec.ServiceAccountName, audiences...)
+		if err != nil {
+			return nil, err
+		}
+		files[source.ServiceAccountToken.Path] = []byte(token)
+	}
+	return files, nil
+}
+
+func unpack(files map[string][]byte, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making %s: %w", dir, err)
 	}
-	for key, content := range secret.Data {
-		path := filepath.Join(dir, key)
+	for name, content := range files {
+		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path+".new", content, 0o600); err != nil {
-			return fmt.Errorf("writing %s of secret %s: %w", key, secret.Name, err)
+			return fmt.Errorf("writing %s: %w", path, err)
 		}
 		if err := os.Rename(path+".new", path); err != nil {
-			return fmt.Errorf("replacing %s of secret %s: %w", key, secret.Name, err)
+			return fmt.Errorf("replacing %s: %w", path, err)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -159,8 +160,8 @@ func (p *picture) band(top float64) string {
 		fmt.Fprintf(&above, "L%.1f %.1f", p.x(i), p.y(top, upper/targetPerPod))
 		lower = append(lower, fmt.Sprintf("L%.1f %.1f", p.x(i), p.y(top, middle/targetPerPod)))
 	}
-	for i := len(lower) - 1; i >= 0; i-- {
-		below.WriteString(lower[i])
+	for _, point := range slices.Backward(lower) {
+		below.WriteString(point)
 	}
 	return "M" + strings.TrimPrefix(above.String(), "L") + below.String() + "Z"
 }

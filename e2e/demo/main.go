@@ -46,7 +46,7 @@ func main() {
 	flag.StringVar(&o.bin, "bin", "out", "folder with the built forecaster and scaler")
 	flag.StringVar(&o.trace, "trace", "e2e/demo/nasa-http.csv", "recorded load, timestamp,value; its last day is replayed")
 	flag.Float64Var(&o.speed, "speed", 600, "how much faster than real time to replay")
-	flag.BoolVar(&o.keep, "keep", false, "leave the services running after the replay, until interrupted")
+	flag.BoolVar(&o.keep, "keep", false, "leave the services running after the replay, the recording beginning again, until interrupted")
 	flag.StringVar(&o.picture, "picture", "", "file to draw the replayed morning into, instead of running the services")
 	flag.Parse()
 	if err := run(ctx, o, os.Stdout); err != nil && !errors.Is(err, context.Canceled) {
@@ -84,7 +84,7 @@ func run(ctx context.Context, o options, out *os.File) error {
 	}
 	r.summary(out)
 	if o.keep {
-		fmt.Fprintf(out, "\nStill running, until interrupted:\n%s", s.urls())
+		fmt.Fprintf(out, "\nStill running, until interrupted; after its last day the recording goes on with its first:\n%s", s.urls())
 		<-ctx.Done()
 	}
 	return nil

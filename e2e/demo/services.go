@@ -38,8 +38,8 @@ func startServices(ctx context.Context, o options, day time.Time) (*services, er
 	speed := strconv.FormatFloat(o.speed, 'g', -1, 64)
 	s.forecaster, err = launch(filepath.Join(o.bin, "forecaster"), map[string]string{
 		"HTTP_ADDR": s.forecasterHTTP, "FORECASTER_AUTH": "none", "SOURCE": "recorded", "RECORDED_FILE": o.trace, "RECORDED_SPEED": speed,
-		"RECORDED_FROM": day.Add(-ahead).Format(time.RFC3339),
-		"WORKLOADS":     workload, "DEFAULT_METRIC": "requests per minute", "DEFAULT_TIMEZONE": zone, "DEFAULT_WINDOW": "14d",
+		"RECORDED_FROM": day.Add(-ahead).Format(time.RFC3339), "RECORDED_LOOP": strconv.FormatBool(o.keep),
+		"WORKLOADS": workload, "DEFAULT_METRIC": "requests per minute", "DEFAULT_TIMEZONE": zone, "DEFAULT_WINDOW": "14d",
 		"DEFAULT_TARGET_PER_POD": fmt.Sprint(targetPerPod), "DEFAULT_QUANTILE": fmt.Sprint(quantile), "DEFAULT_HEADROOM": "1",
 		"DEFAULT_MIN_REPLICAS": strconv.Itoa(minReplicas), "DEFAULT_MAX_REPLICAS": strconv.Itoa(maxReplicas),
 	})
@@ -132,7 +132,7 @@ func (s *services) logs() string {
 }
 
 func (s *services) urls() string {
-	return fmt.Sprintf("  page       http://%s/ (the recording has ended, and it says so)\n  forecast   http://%s/forecast/current?workload=%s\n  why        http://%s/forecast/explain?workload=%s\n"+
+	return fmt.Sprintf("  page       http://%s/\n  forecast   http://%s/forecast/current?workload=%s\n  why        http://%s/forecast/explain?workload=%s\n"+
 		"  workloads  http://%s/workloads\n  metrics    http://%s/metrics and http://%s/metrics\n  KEDA asks  %s\n",
 		s.forecasterHTTP, s.forecasterHTTP, workload, s.forecasterHTTP, workload, s.forecasterHTTP, s.forecasterHTTP, s.scalerHTTP, s.scalerGRPC)
 }

@@ -60,7 +60,7 @@ func (c Command) subject(ctx context.Context, o backtestFlags) (engine.Workload,
 	if err != nil {
 		return engine.Workload{}, series.DataFrame{}, err
 	}
-	past, err := w.Source.Collect(ctx, int((time.Duration(o.last)+w.Window+w.TrainInterval)/time.Second))
+	past, err := w.Source.Collect(ctx, int((time.Duration(o.last)+w.Window+2*w.TrainInterval)/time.Second))
 	if err != nil {
 		return engine.Workload{}, series.DataFrame{}, fmt.Errorf("reading %s from %s: %w", w.Metric, w.Source.Name(), err)
 	}

@@ -51,7 +51,7 @@ func (e *Engine) Explain(workload string, lead time.Duration) (Explanation, erro
 		return Explanation{}, err
 	}
 	now := e.Clock.Now()
-	x := Explanation{Status: k.status(now)}
+	x := Explanation{Status: e.status(k, now)}
 	if x.State == Warming || x.State == Silent {
 		x.Summary, x.Table = x.nothing()
 		x.Words = append(x.Words, "Nothing is published: "+x.Reason+".")

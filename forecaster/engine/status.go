@@ -98,9 +98,21 @@ func (e *Engine) Workloads() []Status {
 	now := e.Clock.Now()
 	out := make([]Status, len(e.order))
 	for i, name := range e.order {
-		out[i] = e.workers[name].status(now)
+		out[i] = e.status(e.workers[name], now)
 	}
 	return out
+}
+
+// status is the workload's, and what is served nevertheless when it has
+// published nothing itself.
+func (e *Engine) status(k *worker, now time.Time) Status {
+	st := k.status(now)
+	if st.GeneratedAt.IsZero() {
+		if s, err := e.Latest(context.Background(), k.Name); err == nil {
+			st.Reason += "; served meanwhile is the snapshot of " + stamp(s.GeneratedAt) + " in the store, which this process did not make"
+		}
+	}
+	return st
 }
 
 func (e *Engine) states() map[State]int {
@@ -163,6 +175,8 @@ func (st *Status) show(s forecast.Snapshot) {
 // next is what a person can do about a fault.
 func next(err error) string {
 	switch {
+	case adapters.Reason(err) == adapters.ReasonEnded:
+		return "start the forecaster again to replay the recording once more, or with RECORDED_LOOP=true to let it go on"
 	case errors.Is(err, errOldData): // before what made it old
 		return "make the source answer with current data again; forecasting resumes by itself"
 	case errors.Is(err, models.ErrTooShort), errors.Is(err, errNoData), errors.Is(err, adapters.ErrNoData):

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/kedastral/kedastral/forecaster/models/internal/order"
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
@@ -135,7 +136,7 @@ func usualInnovation(z []float64) float64 {
 	if len(changes) == 0 {
 		return 0
 	}
-	if usual := 1.4826 * nth(changes, len(changes)/2); usual > 0 {
+	if usual := 1.4826 * order.Nth(changes, len(changes)/2); usual > 0 {
 		return usual
 	}
 	return mean

@@ -3,6 +3,7 @@ package models
 import (
 	"math"
 
+	"github.com/kedastral/kedastral/forecaster/models/internal/order"
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
@@ -30,40 +31,7 @@ func median(values []float64) float64 {
 	if len(observed) == 0 {
 		return 0
 	}
-	return nth(observed, len(observed)/2)
-}
-
-// nth is the k-th smallest value, from 0. It reorders the values, which hold
-// no NaN, and takes linear time (Hoare's quickselect, the pivot in the middle
-// of three): week-long histories are asked for a median often.
-func nth(values []float64, k int) float64 {
-	low, high := 0, len(values)-1
-	for low < high {
-		i, j := low, high
-		a, b, c := values[low], values[(low+high)/2], values[high]
-		pivot := max(min(a, b), min(max(a, b), c))
-		for i <= j {
-			for values[i] < pivot {
-				i++
-			}
-			for values[j] > pivot {
-				j--
-			}
-			if i <= j {
-				values[i], values[j] = values[j], values[i]
-				i, j = i+1, j-1
-			}
-		}
-		switch {
-		case k <= j:
-			high = j
-		case k >= i:
-			low = i
-		default:
-			return values[k]
-		}
-	}
-	return values[k]
+	return order.Nth(observed, len(observed)/2)
 }
 
 // observedOf leaves the gaps out.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/features"
+	"github.com/kedastral/kedastral/forecaster/models/internal/order"
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
@@ -121,7 +122,7 @@ func clip(x []float64) []float64 {
 	if len(some) == 0 {
 		return slices.Clone(x)
 	}
-	at := func(q float64) float64 { return nth(some, int(q*float64(len(some)-1))) }
+	at := func(q float64) float64 { return order.Nth(some, int(q*float64(len(some)-1))) }
 	low, high := at(0.01)-3*(at(0.5)-at(0.01)), at(0.99)+3*(at(0.99)-at(0.5))
 	out := make([]float64, len(x))
 	for i, v := range x {

@@ -25,4 +25,4 @@ func (d DataFrame) Len() int { return len(d.Values) }
 func (d DataFrame) End() time.Time { return d.Start.Add(time.Duration(len(d.Values)) * d.Step) }
 
 // Observed reports whether v is an observation and not a gap.
-func Observed(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+func Observed(v float64) bool { return math.Abs(v) <= math.MaxFloat64 }

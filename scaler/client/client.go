@@ -11,6 +11,9 @@
 // valid snapshot, of the workload that was asked for. Its age is the
 // forecaster's own measure; counted from when the question was sent, it can be
 // off only towards older.
+//
+// Of a snapshot only the plan is kept, and what tells its age: a scaler holds
+// thousands, and answers from nothing else.
 package client
 
 import (

@@ -105,7 +105,7 @@ func (w *workspace) train(ctx context.Context, frame features.Frame, levels []fl
 	if err := frame.Validate(); err != nil {
 		return nil, err
 	}
-	f := &fit{step: frame.Step, scaling: measure(frame.Observed), asked: levels, levels: ladder(levels)}
+	f := &fit{step: frame.Step, scaling: w.measure(frame.Observed), asked: levels, levels: ladder(levels)}
 	if err := w.lay(frame, f.scaling); err != nil {
 		return nil, err
 	}
@@ -125,15 +125,12 @@ func (w *workspace) train(ctx context.Context, frame features.Frame, levels []fl
 	return f, nil
 }
 
-// knotsOf spreads knots over a horizon, close together at first, where
-// forecasts change most.
+// knotsOf spreads knots over a horizon, twice as far apart every time: that is
+// how fast forecasts change, and the fewer the knots the more each knows.
 func knotsOf(horizon int) []int {
 	var knots []int
-	for h, gap := 1, 1; h < horizon; h += gap {
+	for h := 1; h < horizon; h *= 2 {
 		knots = append(knots, h)
-		if n := len(knots); n > 3 && n%2 == 0 {
-			gap *= 2
-		}
 	}
 	return append(knots, horizon)
 }

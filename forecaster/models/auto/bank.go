@@ -29,17 +29,21 @@ const trendCount = len(trends)
 
 const shiftTimes = 10 // usual distances between levels that make a shift
 
-// followed says which rates, from and to, and how many trends are run beside
-// each curve: those that an expert uses.
-var followed = [curveCount]struct{ from, to, trends int }{
-	flat:    {min9, hours2 + 1, 2},
-	cycle:   {min9, hours2 + 1, 0},
-	daily:   {min9, hours8 + 1, trendCount},
-	weekly:  {min9, hours8 + 1, trendCount},
-	profile: {min30, hours2 + 1, 0},
-	dayAgo:  {min30, min30 + 1, 0},
-	weekAgo: {min30, hours2 + 1, 0},
-	median5: {min30, hours2 + 1, 0},
+// followed says what is run beside a curve: levels, whether a shift moves the
+// slow ones, which is so where the quick one is an expert too, and how many
+// trends.
+var followed = [curveCount]struct {
+	level, shift bool
+	trends       int
+}{
+	flat:    {true, true, 2},
+	cycle:   {true, true, 0},
+	daily:   {true, true, trendCount},
+	weekly:  {true, true, trendCount},
+	profile: {true, false, 0},
+	dayAgo:  {true, false, 0},
+	weekAgo: {true, false, 0},
+	median5: {true, false, 0},
 }
 
 // bank runs the levels and trends beside the curves, one step at a time.
@@ -49,6 +53,7 @@ type bank struct {
 	reach    [reachCount][]float64 // how far effects carry, by steps ahead
 	settled  int                   // observations before a shift can be told
 	patience float64               // rate at which the usual distance follows
+	x        []float64             // what is followed at the moment
 	state    state
 }
 
@@ -108,62 +113,102 @@ func damped(s []float64, d float64, furthest int) []float64 {
 	return s
 }
 
-// see advances the levels beside the given curves by an observation.
-func (b *bank) see(z float64, c *curves, t int, beside []int) {
-	s := &b.state
-	s.age++
-	if s.age == 1 {
-		b.begin(z, c, t, beside)
+// follow advances the levels beside the given curves through the observed
+// steps of [from, to).
+func (b *bank) follow(g *grid, c *curves, from, to int, beside []int) {
+	age := b.state.age
+	for _, k := range beside {
+		b.x = g.beside(b.x[:0], c, k, from, to)
+		x := b.x
+		if len(x) == 0 {
+			return
+		}
+		if b.state.age = age; age == 0 {
+			b.begin(k, x[0])
+			x, b.state.age = x[1:], 1
+		}
+		b.smooth(k, x)
+		for i := range followed[k].trends {
+			b.drift(k, i, x)
+		}
+	}
+	b.state.age = age + len(b.x)
+}
+
+// beside appends the observed values of [from, to) less curve k.
+func (g *grid) beside(x []float64, c *curves, k, from, to int) []float64 {
+	z, ok := g.z[from:to], g.ok[from:to]
+	if k == flat {
+		for i, v := range z {
+			if ok[i] {
+				x = append(x, v)
+			}
+		}
+		return x
+	}
+	curve := c.at[k][from-c.lo : to-c.lo]
+	for i, v := range z {
+		if ok[i] {
+			x = append(x, v-curve[i])
+		}
+	}
+	return x
+}
+
+// begin sets every level beside curve k to the first value.
+func (b *bank) begin(k int, x float64) {
+	for i := range b.state.level[k] {
+		b.state.level[k][i] = x
+	}
+	for i := range b.state.base[k] {
+		b.state.base[k][i] = x
+	}
+}
+
+// smooth takes values into the levels beside curve k.
+//
+// Where the quick level and a slow one are further apart than noise ever brings
+// them, the level has shifted, and the slow ones take over the quick one: hours
+// of half-life would lag behind it for as long.
+func (b *bank) smooth(k int, x []float64) {
+	if len(x) == 0 {
 		return
 	}
-	for _, k := range beside {
-		x := z
-		if k != flat {
-			x -= c.at[k][t-c.lo]
+	level, usual, age := &b.state.level[k], b.state.apart[k], b.state.age
+	l1, l2, l3, l4 := level[min9], level[min30], level[hours2], level[hours8]
+	r1, r2, r3, r4 := b.rate[min9], b.rate[min30], b.rate[hours2], b.rate[hours8]
+	shifts := followed[k].shift
+	for _, v := range x {
+		l1 += r1 * (v - l1)
+		l2 += r2 * (v - l2)
+		l3 += r3 * (v - l3)
+		l4 += r4 * (v - l4)
+		age++
+		young := 1 / float64(age)
+		apart := abs(l1 - l3)
+		if limit := shiftTimes * usual; apart > limit {
+			if shifts && age > b.settled && usual > 0 {
+				l2, l3, l4, apart = l1, l1, l1, 0
+			} else if most := limit + apart*young; apart > most {
+				apart = most
+			}
 		}
-		f, level, base, slope := &followed[k], &s.level[k], &s.base[k], &s.slope[k]
-		level[last] = x
-		for i := f.from; i < f.to; i++ {
-			level[i] += b.rate[i] * (x - level[i])
-		}
-		if f.from == min9 {
-			b.shift(k)
-		}
-		for i := range f.trends {
-			p := &b.trend[i]
-			ahead := base[i] + p.damp*slope[i]
-			miss := x - ahead
-			base[i] = ahead + p.level*miss
-			slope[i] = p.damp*slope[i] + p.gain*miss
-		}
+		usual += max(b.patience, young) * (apart - usual)
 	}
+	*level = [rateCount]float64{x[len(x)-1], l1, l2, l3, l4}
+	b.state.apart[k] = usual
 }
 
-// shift lets the slow levels beside curve k take over the quick one when the
-// two are further apart than noise ever brings them: the level has shifted, and
-// hours of half-life would lag behind it for as long.
-func (b *bank) shift(k int) {
-	s := &b.state
-	level := &s.level[k]
-	apart := abs(level[min9] - level[hours2])
-	if s.age > b.settled && apart > shiftTimes*s.apart[k] && s.apart[k] > 0 {
-		for i := min30; i < rateCount; i++ {
-			level[i] = level[min9]
-		}
-		apart = 0
+// drift takes values into the i-th damped trend beside curve k.
+func (b *bank) drift(k, i int, x []float64) {
+	p := b.trend[i]
+	base, slope := b.state.base[k][i], b.state.slope[k][i]
+	for _, v := range x {
+		slope *= p.damp
+		base += slope
+		miss := v - base
+		base += p.level * miss
+		slope += p.gain * miss
 	}
-	s.apart[k] += max(b.patience, 1/float64(s.age)) * (min(apart, shiftTimes*s.apart[k]+apart/float64(s.age)) - s.apart[k])
-}
-
-// begin sets every level to the first observation.
-func (b *bank) begin(z float64, c *curves, t int, beside []int) {
-	for _, k := range beside {
-		x := z - c.value(k, t)
-		for i := range b.state.level[k] {
-			b.state.level[k][i] = x
-		}
-		for i := range b.state.base[k] {
-			b.state.base[k][i] = x
-		}
-	}
+	b.state.base[k][i], b.state.slope[k][i] = base, slope
 }

@@ -1,20 +1,18 @@
 package auto
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/kedastral/kedastral/forecaster/models/internal/order"
 )
 
 const (
 	missDays = 3  // half-life of misses
 	ample    = 60 // independent misses that need no widening
 )
-
-// miss is one miss of the replay, in units of its spread.
-type miss struct{ size, weight float64 }
 
 // calibrate sets the law of the misses at every knot from the replay: the
 // conformal quantiles of what the ensemble of each time missed, newest counting
@@ -29,49 +27,58 @@ func (w *workspace) calibrate(f *fit) {
 	} else {
 		f.growth = w.growth(f)
 	}
-	f.law = make([]float64, len(f.knots)*len(f.levels))
+	L := len(f.levels)
+	f.law = make([]float64, len(f.knots)*L)
+	if !f.seasonal {
+		w.coldLaws(f)
+	}
 	for k := range f.knots {
-		law := f.law[k*len(f.levels) : (k+1)*len(f.levels)]
+		law := f.law[k*L : (k+1)*L]
 		if f.seasonal {
 			w.misses = w.collect(w.misses[:0], f, k, 0, len(w.origins), 1)
 			conformal(law, w.misses, f.levels)
 			law[slices.Index(f.levels, 0.5)] = 0
-		} else {
-			w.coldLaw(law, f, k)
 		}
 		widen(law, f.levels, w.evidence(f, k))
 	}
 }
 
-// coldLaw sets a knot's law where misses are few: those of all knots serve,
-// brought to its distance, and each also the other way round, as a load that
-// only rose so far may fall. Half of their median stays: load that drifted off
-// drifts on.
-func (w *workspace) coldLaw(law []float64, f *fit, k int) {
+// coldLaws sets the laws where misses are few: those of all knots serve every
+// one, brought to its distance, and each also the other way round, as a load
+// that only rose so far may fall. Half of their median stays: load that drifted
+// off drifts on.
+func (w *workspace) coldLaws(f *fit) {
+	L := len(f.levels)
+	pooled := f.law[:L] // at a distance of one step, which the first knot has
 	w.misses = w.misses[:0]
-	for j := range f.knots {
-		ratio := math.Pow(float64(f.knots[k])/float64(f.knots[j]), f.growth)
-		w.misses = w.collect(w.misses, f, j, 0, len(w.origins), ratio)
+	for k, h := range f.knots {
+		w.misses = w.collect(w.misses, f, k, 0, len(w.origins), math.Pow(float64(h), -f.growth))
 	}
-	conformal(law, w.misses, f.levels)
+	conformal(pooled, w.misses, f.levels)
 	middle := slices.Index(f.levels, 0.5)
-	drift := law[middle] / 2
+	drift := pooled[middle] / 2
 	for _, m := range w.misses {
-		w.misses = append(w.misses, miss{-m.size, m.weight})
+		w.misses = append(w.misses, order.Weighted{Value: -m.Value, Weight: m.Weight})
 	}
-	conformal(law, w.misses, f.levels)
-	law[middle] = drift
+	conformal(pooled, w.misses, f.levels)
+	pooled[middle] = drift
+	for k, h := range f.knots[1:] {
+		ratio := math.Pow(float64(h), f.growth)
+		for j, q := range pooled {
+			f.law[(k+1)*L+j] = q * ratio
+		}
+	}
 }
 
 // collect appends the misses at knot k of origins [from, to), times ratio.
-func (w *workspace) collect(to []miss, f *fit, k, first, end int, ratio float64) []miss {
+func (w *workspace) collect(to []order.Weighted, f *fit, k, first, end int, ratio float64) []order.Weighted {
 	K, day := len(f.knots), int32(w.grid.day)
 	for i := first; i < end; i++ {
 		j := i*K + k
 		if y := w.target[j]; !math.IsNaN(y) {
 			p := w.mean[j]
 			width := f.spread.width(p, w.grid.slot[w.origins[i]+f.knots[k]-1], day)
-			to = append(to, miss{(y - p) / width * ratio, w.recency[i]})
+			to = append(to, order.Weighted{Value: (y - p) / width * ratio, Weight: w.recency[i]})
 		}
 	}
 	return to
@@ -79,23 +86,23 @@ func (w *workspace) collect(to []miss, f *fit, k, first, end int, ratio float64)
 
 // conformal fills law with the weighted quantiles of the misses, zeros where
 // there are none. It sorts the misses.
-func conformal(law []float64, misses []miss, levels []float64) {
+func conformal(law []float64, misses []order.Weighted, levels []float64) {
 	clear(law)
 	if len(misses) == 0 {
 		return
 	}
-	slices.SortFunc(misses, func(a, b miss) int { return cmp.Compare(a.size, b.size) })
+	order.Sort(misses)
 	total := 0.0
 	for _, m := range misses {
-		total += m.weight
+		total += m.Weight
 	}
-	i, sum := 0, misses[0].weight
+	i, sum := 0, misses[0].Weight
 	for j, l := range levels {
 		for sum < l*total && i+1 < len(misses) {
 			i++
-			sum += misses[i].weight
+			sum += misses[i].Weight
 		}
-		law[j] = misses[i].size
+		law[j] = misses[i].Value
 	}
 }
 

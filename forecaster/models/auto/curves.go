@@ -1,6 +1,10 @@
 package auto
 
-import "math"
+import (
+	"math"
+
+	"github.com/kedastral/kedastral/forecaster/models/internal/order"
+)
 
 // The reference curves: what the series would be if only its level could
 // differ. An expert is a curve and a way to follow the level beside it.
@@ -29,6 +33,7 @@ type vintage struct {
 	at      int          // the step
 	daily   []float64    // per slot of the day, nil without a season
 	profile [3][]float64 // per slot, in the order of profileDecays
+	weeks   bool         // whether the weekly curve is wanted
 	cycle   []float64    // per step of the period, counted from the Unix epoch; nil if there is none
 }
 
@@ -63,11 +68,22 @@ func (w *workspace) draw(v *vintage, lo, hi, ahead int) {
 	if ahead <= g.day {
 		known = hi - ahead
 	}
-	w.drawWeekly(v, lo, hi)
+	for t, s := range g.slot[lo:hi] {
+		c.at[daily][t] = v.daily[s]
+		c.at[fresh][t], c.at[profile][t], c.at[slow][t] = v.profile[0][s], v.profile[1][s], v.profile[2][s]
+	}
+	if v.weeks {
+		w.drawWeekly(v, lo, hi)
+	}
+	w.drawDays(lo, hi, known)
+}
+
+// drawDays lays out yesterday, last week and the median of five days over
+// [lo, hi), of which the steps up to known have passed.
+func (w *workspace) drawDays(lo, hi, known int) {
+	g, c := &w.grid, &w.curves
+	other := c.at[daily]
 	for t := lo; t < hi; t++ {
-		i, s := t-lo, g.slot[t]
-		c.at[daily][i] = v.daily[s]
-		c.at[fresh][i], c.at[profile][i], c.at[slow][i] = v.profile[0][s], v.profile[1][s], v.profile[2][s]
 		days, weeks := 1, 1
 		if t >= known+g.day {
 			days += (t - known) / g.day
@@ -75,9 +91,10 @@ func (w *workspace) draw(v *vintage, lo, hi, ahead int) {
 		if t >= known+g.week {
 			weeks += (t - known) / g.week
 		}
-		c.at[dayAgo][i] = w.lag(t, days, v.daily[s])
-		c.at[weekAgo][i] = w.lag(t, 7*weeks, c.at[dayAgo][i])
-		c.at[median5][i] = w.slotMedian(t, days, v.daily[s])
+		i := t - lo
+		c.at[dayAgo][i] = g.lag(t, days, other[i])
+		c.at[weekAgo][i] = g.lag(t, 7*weeks, c.at[dayAgo][i])
+		c.at[median5][i] = g.slotMedian(t, days, other[i])
 	}
 }
 
@@ -100,56 +117,88 @@ func (w *workspace) drawCycle(v *vintage, lo, hi int) {
 // side, how the same time departed from it in the weeks before. As many weeks
 // count for every step, or the curve would leap where history ends.
 func (w *workspace) drawWeekly(v *vintage, lo, hi int) {
-	g := &w.grid
-	w.sum = grow(w.sum, v.at+1)
-	w.sum[0] = 0
-	for i := range v.at {
-		w.sum[i+1] = w.sum[i] + g.z[i] - v.daily[g.slot[i]]
-	}
+	g, at := &w.grid, w.curves.at[weekly]
+	copy(at, w.curves.at[daily])
 	weeks := 0
 	for weeks < mostWeeks && g.ago(lo, 7*weeks+7) >= g.hour {
 		weeks++
 	}
-	for t := lo; t < hi; t++ {
-		depart := 0.0
-		for k := 1; k <= weeks; k++ {
-			u := g.ago(t, 7*k)
-			if from, to := max(0, u-g.hour), min(v.at, u+g.hour+1); from < to {
-				depart += (w.sum[to] - w.sum[from]) / float64((to-from)*weeks)
+	for k := 1; k <= weeks; k++ {
+		// Clocks change by hours at most.
+		first, end := max(0, g.ago(lo, 7*k)-4*g.hour), min(v.at, g.ago(hi-1, 7*k)+4*g.hour)
+		w.sum = grow(w.sum, end-first+1)
+		sum := w.sum
+		sum[0] = 0
+		for i, z := range g.z[first:end] {
+			sum[i+1] = sum[i] + z - v.daily[g.slot[first+i]]
+		}
+		for t := lo; t < hi; t++ {
+			u := g.ago(t, 7*k) - first
+			if from, to := max(0, u-g.hour), min(len(sum)-1, u+g.hour+1); from < to {
+				at[t-lo] += (sum[to] - sum[from]) / float64((to-from)*weeks)
 			}
 		}
-		w.curves.at[weekly][t-lo] = v.daily[g.slot[t]] + depart
 	}
 }
 
 // lag is the value some days before t, or other where history does not reach.
-func (w *workspace) lag(t, days int, other float64) float64 {
-	if u := w.grid.ago(t, days); u >= 0 && u < w.grid.n {
-		return w.grid.z[u]
+func (g *grid) lag(t, days int, other float64) float64 {
+	if u := g.ago(t, days); u >= 0 && u < g.n {
+		return g.z[u]
 	}
 	return other
 }
 
 // slotMedian is the median of t's slot over five days, the newest being some
 // days ago.
-func (w *workspace) slotMedian(t, days int, other float64) float64 {
+func (g *grid) slotMedian(t, days int, other float64) float64 {
+	if first, newest := t-(days+4)*g.day, t-days*g.day; len(g.zone) == 0 && days < 3 && first >= 0 && newest < g.n {
+		z, day := g.z[first:newest+1], g.day // by far the usual case
+		return middle5(z[0], z[day], z[2*day], z[3*day], z[4*day])
+	}
 	var buf [5]float64
 	v := buf[:0]
 	for k := days; k < days+len(buf); k++ {
-		if u := w.grid.ago(t, k); u >= 0 && u < w.grid.n {
-			v = append(v, w.grid.z[u])
+		if u := g.ago(t, k); u >= 0 && u < g.n {
+			v = append(v, g.z[u])
 		}
 	}
 	if len(v) == 0 {
 		return other
 	}
-	insertionSort(v)
+	order.Insert(v)
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
+// middle5 is the median of five.
+func middle5(a, b, c, d, e float64) float64 {
+	if a > b {
+		a, b = b, a
+	}
+	if c > d {
+		c, d = d, c
+	}
+	if c > a { // the least of four is not the middle of five
+		a = c
+	}
+	if d < b { // nor is the greatest
+		b = d
+	}
+	if a > b {
+		a, b = b, a
+	}
+	switch { // the middle of a, b and e
+	case e < a:
+		return a
+	case e > b:
+		return b
+	}
+	return e
+}
+
 // begin readies a vintage for a replay.
-func (v *vintage) begin(day, period int, seasonal bool) {
-	*v = vintage{daily: v.daily[:0], profile: v.profile, cycle: v.cycle[:0]}
+func (v *vintage) begin(day, period int, seasonal, weeks bool) {
+	*v = vintage{weeks: weeks, daily: v.daily[:0], profile: v.profile, cycle: v.cycle[:0]}
 	if period > 0 {
 		v.cycle = grow(v.cycle, period)
 	} else {
@@ -201,7 +250,7 @@ func (v *vintage) blend(slot int, z float64) {
 
 // clone is a copy to keep.
 func (v *vintage) clone() vintage {
-	out := vintage{at: v.at, daily: append([]float64(nil), v.daily...), cycle: append([]float64(nil), v.cycle...)}
+	out := vintage{at: v.at, weeks: v.weeks, daily: append([]float64(nil), v.daily...), cycle: append([]float64(nil), v.cycle...)}
 	for i := range v.profile {
 		if v.daily != nil {
 			out.profile[i] = append([]float64(nil), v.profile[i]...)

@@ -1,6 +1,10 @@
 package auto
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/kedastral/kedastral/forecaster/models/internal/order"
+)
 
 // How an expert follows the level of the series beside its curve.
 const (
@@ -90,7 +94,7 @@ func (f *fit) choose(seasons, weeks, period bool) {
 		f.experts = append(f.experts, weeklyExperts...)
 	}
 	for i, e := range f.experts {
-		if followed[e.curve].to > 0 && !slices.Contains(f.follows, e.curve) {
+		if followed[e.curve].level && !slices.Contains(f.follows, e.curve) {
 			f.follows = append(f.follows, e.curve)
 		}
 		if seasons && e.informs() {
@@ -150,8 +154,7 @@ func medianOf(v []float64) float64 {
 	for i := range n {
 		buf[i] = v[i*len(v)/n]
 	}
-	insertionSort(buf[:n])
-	return (buf[(n-1)/2] + buf[n/2]) / 2
+	return order.Median(buf[:n])
 }
 
 // slopeOf is the least-squares slope of v per step.
@@ -173,8 +176,12 @@ func slopeOf(v []float64) float64 {
 // known one.
 func (w *workspace) ask(row []float64, experts []expert, m *moment, t, h int) {
 	b, s := &w.bank, &w.bank.state
+	var at [curveCount]float64
+	for k := range at {
+		at[k] = w.curves.value(k, t)
+	}
 	for i, e := range experts {
-		c := w.curves.value(e.curve, t)
+		c := at[e.curve]
 		switch e.follow {
 		case ses:
 			c += s.level[e.curve][e.rate]

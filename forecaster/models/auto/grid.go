@@ -38,31 +38,45 @@ func (w *workspace) lay(f features.Frame, s scaling) error {
 	if err := f.Validate(); err != nil {
 		return err
 	}
-	w.drop = losses(w.drop, f, s)
-	n := len(f.Observed)
-	for n > 0 && (w.drop[n-1] || !series.Observed(f.Observed[n-1])) {
-		n--
-	}
 	g := &w.grid
-	g.n, g.lead, g.lost = n, len(f.Observed)-n, 0
-	for i := len(f.Observed) - 1; i >= n && w.drop[i]; i-- {
-		g.lost++
+	g.clock(f)
+	seen, zeros := g.read(f.Observed, s)
+	if zeros > 0 && !s.signed && float64(zeros) <= rareZeros*float64(seen) {
+		seen -= g.lose(f.Observed, s)
 	}
-	g.z, g.ok = grow(g.z, n), grow(g.ok, n)
-	seen := 0
-	for i, v := range f.Observed[:n] {
-		g.ok[i] = series.Observed(v) && !w.drop[i]
-		if g.ok[i] {
-			g.z[i] = s.in(v)
-			seen++
+	g.n, g.lead, g.lost = len(f.Observed), 0, 0
+	for ; g.n > 0 && !g.ok[g.n-1]; g.n-- {
+		g.lead++
+		if f.Observed[g.n-1] == 0 {
+			g.lost++
 		}
 	}
-	g.clock(f)
+	g.z, g.ok = g.z[:g.n], g.ok[:g.n]
 	if seen -= g.despike(s); seen < fewest {
 		return fmt.Errorf("%d observed steps of %v, need %d: %w", seen, f.Step, fewest, models.ErrTooShort)
 	}
-	g.fill(s)
+	if seen < g.n {
+		g.fill(s)
+	}
 	return nil
+}
+
+// read scales the observed values, and counts them and the zeros among them.
+func (g *grid) read(values []float64, s scaling) (seen, zeros int) {
+	g.z, g.ok = grow(g.z, len(values)), grow(g.ok, len(values))
+	for i, v := range values {
+		ok := series.Observed(v)
+		g.ok[i] = ok
+		if !ok {
+			continue
+		}
+		g.z[i] = s.in(v)
+		seen++
+		if v == 0 {
+			zeros++
+		}
+	}
+	return seen, zeros
 }
 
 // clock places every instant of history and horizon in the local day. Across
@@ -95,14 +109,27 @@ func (g *grid) clock(f features.Frame) {
 			}
 		}
 		second := int(((at.Unix()+int64(offset))%daySeconds + daySeconds) % daySeconds)
-		for ; i < until; i++ {
-			g.slot[i] = int32(min(second/step, g.day-1))
-			second += step
-			for second >= daySeconds {
-				second -= daySeconds
-			}
-		}
+		g.tell(i, until, second, step)
+		i = until
 		at = f.Start.Add(time.Duration(i) * f.Step).In(at.Location())
+	}
+}
+
+// tell sets the slots of steps [from, to), of which the first starts some
+// seconds after local midnight.
+func (g *grid) tell(from, to, second, step int) {
+	first := to
+	if daySeconds%step == 0 {
+		first = min(to, from+g.day) // the other days are the same
+	}
+	for i := from; i < first; i++ {
+		g.slot[i] = int32(min(second/step, g.day-1))
+		for second += step; second >= daySeconds; {
+			second -= daySeconds
+		}
+	}
+	for i := first; i < to; {
+		i += copy(g.slot[i:to], g.slot[from:i])
 	}
 }
 

@@ -1,7 +1,5 @@
 package auto
 
-import "gonum.org/v1/gonum/dsp/fourier"
-
 const (
 	newestSteps   = 4096 // steps the search for a period looks at
 	leastRepeat   = 0.3  // autocorrelation that makes a period
@@ -13,7 +11,7 @@ const (
 // period finds a cycle beside day and week: cron jobs on the hour before there
 // is a day to learn them from, batches every ninety minutes after. It is the
 // shortest lag at which the autocorrelation of the detrended series peaks close
-// to its highest (Wiener and Khinchin: by way of the power spectrum), or 0.
+// to its highest, or 0.
 func (w *workspace) period(seasonal bool) int {
 	g := &w.grid
 	n := min(g.n, newestSteps)
@@ -24,11 +22,11 @@ func (w *workspace) period(seasonal bool) int {
 	if longest <= shortestCycle {
 		return 0
 	}
-	size := 1
+	size := 4
 	for size < n+longest {
 		size *= 2
 	}
-	w.spectrum(seasonal, n, longest, size)
+	w.autocorrelation(seasonal, n, longest, size)
 	a := w.wave[:longest+1]
 	best := 0.0
 	for lag := shortestCycle; lag < longest; lag++ {
@@ -49,14 +47,14 @@ func (w *workspace) period(seasonal bool) int {
 
 func peak(a []float64, lag int) bool { return a[lag] > a[lag-1] && a[lag] >= a[lag+1] }
 
-// spectrum fills w.wave with the autocorrelation of the newest n steps, less
+// autocorrelation fills w.wave with the autocorrelation of the newest n steps, less
 // the daily season and what moves slower than the longest cycle looked for.
-func (w *workspace) spectrum(seasonal bool, n, longest, size int) {
+func (w *workspace) autocorrelation(seasonal bool, n, longest, size int) {
 	g := &w.grid
 	w.wave = grow(w.wave, size)
 	clear(w.wave)
 	if seasonal {
-		w.vintage.begin(g.day, 0, true)
+		w.vintage.begin(g.day, 0, true, false)
 		w.season(w.vintage.daily, g.n)
 	}
 	w.sum = grow(w.sum, n+1)
@@ -77,15 +75,7 @@ func (w *workspace) spectrum(seasonal bool, n, longest, size int) {
 			w.wave[i] = 0
 		}
 	}
-	if w.fft == nil || w.fft.Len() != size {
-		w.fft = fourier.NewFFT(size)
-	}
-	w.freq = grow(w.freq, size/2+1)
-	w.fft.Coefficients(w.freq, w.wave)
-	for i, c := range w.freq {
-		w.freq[i] = complex(real(c)*real(c)+imag(c)*imag(c), 0)
-	}
-	w.fft.Sequence(w.wave, w.freq)
+	w.correlator.correlate(w.wave)
 }
 
 // recur sets the cycle of the vintage: like the daily season the trimmed mean
@@ -105,16 +95,12 @@ func (w *workspace) recur(v *vintage) {
 		}
 		w.sum[t-lo+1] = w.sum[t-lo] + w.x2[t-lo]
 	}
-	const room = mostCycles + 1
-	w.pick, w.count = grow(w.pick, period*room), grow(w.count, period)
-	clear(w.count)
+	w.places.reset(period, mostCycles+1, from)
 	for t := from; t < v.at-half; t++ {
-		k := g.phase(t, period)
-		if m := int(w.count[k]); g.ok[t] && m < room {
+		if g.ok[t] {
 			i := t - lo
-			w.pick[k*room+m] = w.x2[i] - (w.sum[i-half+period]-w.sum[i-half])/float64(period)
-			w.count[k]++
+			w.places.put(g.phase(t, period), w.x2[i]-(w.sum[i-half+period]-w.sum[i-half])/float64(period))
 		}
 	}
-	w.gather(v.cycle, room)
+	w.places.means(v.cycle)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/kedastral/kedastral/forecaster/features"
+	"github.com/kedastral/kedastral/forecaster/models/internal/order"
 )
 
 // Inside, because the pieces are what the package doc gives formulas for, and
@@ -48,7 +49,7 @@ func repeat(n int, at func(i int) float64) []float64 {
 }
 
 func TestScaling(t *testing.T) {
-	s := measure([]float64{1, nan, 3, math.Inf(1), 0, 4})
+	s := new(workspace).measure([]float64{1, nan, 3, math.Inf(1), 0, 4})
 	if s.unit != 2 || s.signed {
 		t.Errorf("measure: %+v; want the mean of what was observed, 2, unsigned", s)
 	}
@@ -58,10 +59,10 @@ func TestScaling(t *testing.T) {
 	if got := s.out(-1); got != 0 {
 		t.Errorf("out(-1) = %v; want 0: no demand is negative", got)
 	}
-	if s := measure([]float64{-4, 4}); s.out(s.in(-2)) != -2 {
+	if s := new(workspace).measure([]float64{-4, 4}); s.out(s.in(-2)) != -2 {
 		t.Error("a metric that goes below zero does not keep its sign")
 	}
-	if s := measure([]float64{math.MaxFloat64, math.MaxFloat64}); math.IsInf(s.unit, 0) || math.IsInf(s.out(10), 0) {
+	if s := new(workspace).measure([]float64{math.MaxFloat64, math.MaxFloat64}); math.IsInf(s.unit, 0) || math.IsInf(s.out(10), 0) {
 		t.Errorf("the largest numbers overflow: %+v, %v", s, s.out(10))
 	}
 }
@@ -169,6 +170,30 @@ func TestPeriod(t *testing.T) {
 	}
 }
 
+// The autocorrelation is the sum of products at every lag, however found.
+func TestCorrelate(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	for _, size := range []int{4, 8, 64, 1024} {
+		n := size * 3 / 5
+		v := make([]float64, size)
+		for i := range n {
+			v[i] = random.NormFloat64()
+		}
+		want := make([]float64, size-n+1)
+		for lag := range want {
+			for i := range n - lag {
+				want[lag] += v[i] * v[i+lag]
+			}
+		}
+		new(correlator).correlate(v)
+		unit := v[0] / want[0]
+		for lag := range want {
+			want[lag] *= unit
+		}
+		equal(t, "autocorrelation", v[:len(want)], want, 1e-9*v[0])
+	}
+}
+
 // Where truth is a combination of features plus rare wild misses, the
 // regression finds the combination.
 func TestRidgeIsRobust(t *testing.T) {
@@ -183,12 +208,12 @@ func TestRidgeIsRobust(t *testing.T) {
 		}
 		r.learn(0, f, y)
 		if i%100 == 99 {
-			r.solve()
+			r.solve(0)
 		}
 	}
 	equal(t, "coefficients", r.beta, []float64{2, -1, 0}, 0.25)
 	r.reset(1, 2)
-	r.solve()
+	r.solve(0)
 	equal(t, "coefficients of nothing", r.beta, []float64{0, 0}, 0)
 }
 
@@ -197,29 +222,29 @@ func TestWeights(t *testing.T) {
 	c.reset(2, 3, nil)
 	equal(t, "before anything is known", c.weigh(0), []float64{1. / 3, 1. / 3, 1. / 3}, 1e-12)
 	for range 20 {
-		c.learn(0, []float64{1, 0.95, 2}, 1)
-		c.learn(1, []float64{1, 0.95, 2}, 1)
+		c.learn(0, []float32{1, 0.95, 2}, 1)
+		c.learn(1, []float32{1, 0.95, 2}, 1)
 	}
 	w := c.weigh(0)
-	if want := math.Pow(0.95, 24); math.Abs(w[0]/w[1]-want) > 1e-9 || w[2] != 0 {
+	if want := math.Pow(0.95, 24); math.Abs(w[0]/w[1]-want) > 1e-6 || w[2] != 0 {
 		t.Errorf("weights %v; want a ratio of 0.95²⁴ = %.3f, and none for half the skill", w, want)
 	}
 	c.reset(1, 2, []float64{1, 2})
-	c.learn(0, []float64{1, 0.9}, 1)
+	c.learn(0, []float32{1, 0.9}, 1)
 	if w := c.weigh(0); w[0] < w[1] {
 		t.Errorf("one origin outweighs what experts are worth in general: %v", w)
 	}
 	c.reset(1, 2, nil)
-	c.learn(0, []float64{0, 0}, 1)
+	c.learn(0, []float32{0, 0}, 1)
 	equal(t, "experts without fault", c.weigh(0), []float64{0.5, 0.5}, 0)
 }
 
 func TestConformal(t *testing.T) {
-	misses := []miss{{4, 1}, {1, 1}, {3, 1}, {2, 1}}
+	misses := []order.Weighted{{Value: 4, Weight: 1}, {Value: 1, Weight: 1}, {Value: 3, Weight: 1}, {Value: 2, Weight: 1}}
 	law := make([]float64, 3)
 	conformal(law, misses, []float64{0.25, 0.5, 0.95})
 	equal(t, "even weights", law, []float64{1, 2, 4}, 0)
-	conformal(law, []miss{{1, 8}, {9, 1}, {5, 1}}, []float64{0.5, 0.85, 0.95})
+	conformal(law, []order.Weighted{{Value: 1, Weight: 8}, {Value: 9, Weight: 1}, {Value: 5, Weight: 1}}, []float64{0.5, 0.85, 0.95})
 	equal(t, "weighted", law, []float64{1, 5, 9}, 0)
 	conformal(law, nil, []float64{0.25, 0.5, 0.95})
 	equal(t, "no misses", law, []float64{0, 0, 0}, 0)
@@ -266,9 +291,12 @@ func TestLosses(t *testing.T) {
 		{"switched off", false, func(i int) float64 { return when(i >= 500, 0, steady(i)) }},
 	} {
 		v := repeat(864, tt.at)
-		drop := losses(nil, features.Frame{Start: monday, Step: 5 * time.Minute, Observed: v}, measure(v))
-		if drop[700] != tt.want {
-			t.Errorf("%s: lost %v; want %v", tt.name, drop[700], tt.want)
+		w := new(workspace)
+		if err := w.lay(features.Frame{Start: monday, Step: 5 * time.Minute, Observed: v, Horizon: 1}, w.measure(v)); err != nil {
+			t.Fatal(err)
+		}
+		if lost := w.grid.n <= 700 || !w.grid.ok[700]; lost != tt.want {
+			t.Errorf("%s: lost %v; want %v", tt.name, lost, tt.want)
 		}
 	}
 }
@@ -290,11 +318,22 @@ func TestSpikes(t *testing.T) {
 	} {
 		v := repeat(864, tt.at)
 		w := new(workspace)
-		if err := w.lay(features.Frame{Start: monday, Step: 5 * time.Minute, Observed: v, Horizon: 1}, measure(v)); err != nil {
+		if err := w.lay(features.Frame{Start: monday, Step: 5 * time.Minute, Observed: v, Horizon: 1}, new(workspace).measure(v)); err != nil {
 			t.Fatal(err)
 		}
 		if w.grid.ok[700] == tt.want {
 			t.Errorf("%s: set aside %v; want %v", tt.name, !w.grid.ok[700], tt.want)
+		}
+	}
+}
+
+func TestMiddleOfFive(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	for range 2000 {
+		v := repeat(5, func(int) float64 { return float64(random.IntN(6)) })
+		got := middle5(v[0], v[1], v[2], v[3], v[4])
+		if want := order.Median(slices.Clone(v)); got != want {
+			t.Fatalf("middle5(%v) = %v; want %v", v, got, want)
 		}
 	}
 }
@@ -307,12 +346,12 @@ func when(is bool, a, b float64) float64 {
 }
 
 func TestKnots(t *testing.T) {
-	equal(t, "knotsOf(30)", knotsOf(30), []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 30}, 0)
+	equal(t, "knotsOf(30)", knotsOf(30), []int{1, 2, 4, 8, 16, 30}, 0)
 	equal(t, "knotsOf(1)", knotsOf(1), []int{1}, 0)
 	for _, tt := range []struct {
 		h, k int
 		x    float64
-	}{{1, 0, 0}, {5, 3, 0.5}, {30, 9, 0}, {90, 9, 0}} {
+	}{{1, 0, 0}, {6, 2, 0.5}, {30, 5, 0}, {90, 5, 0}} {
 		if k, x := between(knotsOf(30), tt.h); k != tt.k || x != tt.x {
 			t.Errorf("between(%d) = %d, %v; want %d, %v", tt.h, k, x, tt.k, tt.x)
 		}
@@ -326,9 +365,9 @@ func TestBank(t *testing.T) {
 	b.reset(30*time.Minute, 3)
 	equal(t, "rate at a half-life of a step", b.rate[min30], 0.5, 1e-12)
 	equal(t, "damped sums of ½", b.reach[slopeReach], []float64{0, 0.5, 0.75, 0.875}, 1e-12)
-	for _, x := range []float64{4, 8, 6} {
-		b.see(x, &curves{}, 0, []int{flat})
-	}
+	g := grid{z: []float64{4, 8, 1000, 6}, ok: []bool{true, true, false, true}}
+	b.follow(&g, &curves{}, 0, 2, []int{flat})
+	b.follow(&g, &curves{}, 2, 4, []int{flat})
 	equal(t, "level after 4, 8, 6", b.state.level[flat][min30], 6., 1e-12)
 	equal(t, "last value", b.state.level[flat][last], 6., 0)
 }

@@ -19,11 +19,7 @@ func (w *workspace) predict(f *fit, frame features.Frame) (models.Forecast, erro
 	seasons := f.seasons
 	seasons.at = g.n // lags reach the newest value, though the seasons are the fit's
 	w.draw(&seasons, lo, g.n+furthest, furthest)
-	for t := lo; t < g.n; t++ {
-		if g.ok[t] {
-			w.bank.see(g.z[t], &w.curves, t, f.follows)
-		}
-	}
+	w.bank.follow(g, &w.curves, lo, g.n, f.follows)
 	m := g.look(g.n)
 	out := empty(f.asked, frame.Horizon)
 	w.row, w.weight, w.law = grow(w.row, len(f.experts)), grow(w.weight, len(f.experts)), grow(w.law, len(f.levels))

@@ -12,7 +12,7 @@ import (
 // record is how the replay fared. A block ends at a knot and speaks for the
 // steps since the knot before, measured at the knot.
 func (w *workspace) record(f *fit, frame features.Frame) models.Score {
-	s := models.Score{Origins: len(w.origins), Scale: inSample(frame.Observed, w.grid.day)}
+	s := models.Score{Origins: len(w.origins), Scale: inSample(frame.Observed, w.grid.day, f.scaling.unit)}
 	from := 0
 	for k, to := range f.knots {
 		if b := (models.BlockScore{From: from, To: to}); w.block(&b, f, k) {
@@ -80,18 +80,18 @@ func (w *workspace) covered(f *fit, k int) []models.LevelScore {
 }
 
 // inSample is the mean absolute change over a day, or from step to step where
-// the history holds no day.
-func inSample(v []float64, day int) float64 {
+// the history holds no day, of values of about a unit's size.
+func inSample(v []float64, day int, unit float64) float64 {
 	for _, lag := range [2]int{day, 1} {
-		mean, n := 0.0, 0.0
+		sum, n := 0.0, 0.0
 		for i := lag; i < len(v); i++ {
-			if series.Observed(v[i]) && series.Observed(v[i-lag]) {
+			if change := abs(v[i]/unit - v[i-lag]/unit); series.Observed(change) {
+				sum += change
 				n++
-				mean += abs(v[i]/n-v[i-lag]/n) - mean/n
 			}
 		}
 		if n > 0 {
-			return mean
+			return min(sum/n*unit, math.MaxFloat64)
 		}
 	}
 	return 0

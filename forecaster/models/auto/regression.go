@@ -7,6 +7,7 @@ const (
 	penalty       = 0.05 // of the mean of the Gram matrix's diagonal
 	dailyKeep     = 0.9  // share of what was learnt that a day keeps
 	extraFeatures = 5    // beside the experts
+	together      = 4    // examples taken in at a time
 )
 
 // features fills w.feature with what the regression sees: experts and blend
@@ -21,15 +22,22 @@ func (w *workspace) features(picks []int, row []float64, m *moment, base float64
 	w.feature[n+3], w.feature[n+4] = 0.1, base-m.last
 }
 
-// study shows the regression what the blend missed from the i-th origin.
-func (w *workspace) study(f *fit, i int) {
+// study shows the regression what the blend missed from origins [from, to) and
+// refits it.
+func (w *workspace) study(f *fit, from, to int) {
+	if len(f.picks) == 0 {
+		return
+	}
 	K, E := len(f.knots), len(f.experts)
 	for k := range f.knots {
-		j := i*K + k
-		if y := w.target[j]; len(f.picks) > 0 && !math.IsNaN(y) {
-			w.features(f.picks, w.preds[j*E:(j+1)*E], &w.moments[i], w.base[j])
-			w.fit.learn(k, w.feature, y-w.base[j])
+		for i := from; i < to; i++ {
+			j := i*K + k
+			if y := w.target[j]; !math.IsNaN(y) {
+				w.features(f.picks, w.preds[j*E:(j+1)*E], &w.moments[i], w.base[j])
+				w.fit.learn(k, w.feature, y-w.base[j])
+			}
 		}
+		w.fit.solve(k)
 	}
 }
 
@@ -47,6 +55,10 @@ type ridge struct {
 	work  []float64
 	scale []float64 // per knot: typical absolute residual
 	mass  []float64 // per knot: sum of weights
+
+	batch   []float64         // examples of one knot still to be taken in: features, then outcome
+	weight  [together]float64 // their weights
+	waiting int
 }
 
 func (r *ridge) reset(knots, width int) {
@@ -54,7 +66,8 @@ func (r *ridge) reset(knots, width int) {
 	r.gram = grow(r.gram, knots*width*(width+1))
 	r.beta = grow(r.beta, knots*width)
 	r.scale, r.mass = grow(r.scale, knots), grow(r.mass, knots)
-	r.work = grow(r.work, width*(width+1))
+	r.work, r.batch = grow(r.work, width*(width+1)), grow(r.batch, together*(width+1))
+	r.waiting = 0
 	clear(r.gram)
 	clear(r.beta)
 	clear(r.scale)
@@ -79,15 +92,35 @@ func (r *ridge) learn(knot int, f []float64, y float64) {
 	}
 	*s += 0.02 * (miss - *s)
 	r.mass[knot] += weight
-	n := r.width
-	gram := r.gram[knot*n*(n+1) : (knot+1)*n*(n+1)]
-	for i, x := range f {
-		x *= weight
-		row := gram[i*(n+1) : i*(n+1)+i+1]
+	n := r.width + 1
+	example := r.batch[r.waiting*n : (r.waiting+1)*n]
+	copy(example, f)
+	example[n-1] = y
+	r.weight[r.waiting] = weight
+	if r.waiting++; r.waiting == together {
+		r.take(knot)
+	}
+}
+
+// take adds the waiting examples to a knot's Gram matrix, together: its
+// cells, not the products, are what costs.
+func (r *ridge) take(knot int) {
+	n := r.width + 1
+	for i := r.waiting; i < together; i++ {
+		clear(r.batch[i*n : (i+1)*n])
+	}
+	r.waiting = 0
+	gram := r.gram[knot*r.width*n : (knot+1)*r.width*n]
+	a, b, c, d := r.batch[:n], r.batch[n:2*n], r.batch[2*n:3*n], r.batch[3*n:4*n]
+	wa, wb, wc, wd := r.weight[0], r.weight[1], r.weight[2], r.weight[3]
+	for i := range r.width {
+		wa, wb, wc, wd := wa*a[i], wb*b[i], wc*c[i], wd*d[i]
+		row := gram[i*n : i*n+i+1]
+		a, b, c, d := a[:len(row)], b[:len(row)], c[:len(row)], d[:len(row)]
 		for j := range row {
-			row[j] += x * f[j]
+			row[j] += wa*a[j] + wb*b[j] + (wc*c[j] + wd*d[j])
 		}
-		gram[i*(n+1)+n] += x * y
+		gram[i*n+n-1] += wa*r.batch[n-1] + wb*r.batch[2*n-1] + wc*r.batch[3*n-1] + wd*r.batch[4*n-1]
 	}
 }
 
@@ -101,15 +134,16 @@ func (r *ridge) forget() {
 	}
 }
 
-// solve refits every knot from the examples so far.
-func (r *ridge) solve() {
+// solve refits a knot from the examples so far.
+func (r *ridge) solve(knot int) {
+	if r.waiting > 0 {
+		r.take(knot)
+	}
 	n := r.width
-	for knot := range r.scale {
-		gram := r.gram[knot*n*(n+1) : (knot+1)*n*(n+1)]
-		beta := r.beta[knot*n : (knot+1)*n]
-		if r.mass[knot] == 0 || !r.factor(gram, r.mass[knot]) || !r.substitute(gram, beta) {
-			clear(beta)
-		}
+	gram := r.gram[knot*n*(n+1) : (knot+1)*n*(n+1)]
+	beta := r.beta[knot*n : (knot+1)*n]
+	if r.mass[knot] == 0 || !r.factor(gram, r.mass[knot]) || !r.substitute(gram, beta) {
+		clear(beta)
 	}
 }
 

@@ -3,6 +3,7 @@ package auto
 import (
 	"context"
 	"math"
+	"slices"
 )
 
 const (
@@ -26,16 +27,17 @@ func (w *workspace) replay(ctx context.Context, f *fit, period int) error {
 		prior = worth[:E]
 	}
 	w.spreadOrigins(first)
+	w.age()
 	N := len(w.origins)
-	w.preds, w.target = grow(w.preds, N*K*E), grow(w.target, N*K)
+	w.preds, w.roots, w.target = grow(w.preds, N*K*E), grow(w.roots, N*K*E), grow(w.target, N*K)
 	w.base, w.fitted, w.mean = grow(w.base, N*K), grow(w.fitted, N*K), grow(w.mean, N*K)
-	w.moments, w.errs, w.pending = grow(w.moments, N), grow(w.errs, E), grow(w.pending, K)
+	w.moments, w.pending = grow(w.moments, N), grow(w.pending, K)
 	clear(w.pending)
 	w.blend.reset(K, E, prior)
 	w.top.reset(K, 2, nil)
 	w.fit.reset(K, len(f.picks)+extraFeatures)
 	w.bank.reset(f.step, furthest)
-	w.vintage.begin(g.day, period, f.seasonal)
+	w.vintage.begin(g.day, period, f.seasonal, slices.Contains(f.follows, weekly))
 	if err := w.live(ctx, f, first, furthest); err != nil {
 		return err
 	}
@@ -78,42 +80,30 @@ func (w *workspace) live(ctx context.Context, f *fit, first, furthest int) error
 		}
 		until := min(g.n, c+part)
 		w.advance(&w.vintage, c)
-		for ; learnt < next && w.origins[learnt]+furthest <= c; learnt++ {
-			w.study(f, learnt)
+		from := learnt
+		for learnt < next && w.origins[learnt]+furthest <= c {
+			learnt++
 		}
-		if len(f.picks) > 0 {
-			w.fit.solve()
-			w.fit.forget()
-		}
+		w.study(f, from, learnt)
+		w.fit.forget()
 		lo := max(0, c-w.warm(f.seasonal))
 		w.draw(&w.vintage, lo, min(len(g.slot), until+furthest), furthest)
 		w.bank.state = state{}
-		next = w.part(f, next, lo, c, until)
+		next = w.part(f, next, lo, until)
 	}
-	for ; learnt < next; learnt++ {
-		w.study(f, learnt)
-	}
-	if len(f.picks) > 0 {
-		w.fit.solve()
-	}
+	w.study(f, learnt, next)
 	w.advance(&w.vintage, g.n)
 	return nil
 }
 
-// part lives through the steps [lo, until), forecasting from origins at c and
-// later; next is the first of them and what it returns the first after.
-func (w *workspace) part(f *fit, next, lo, c, until int) int {
-	g := &w.grid
-	for t := lo; t < until; t++ {
-		for t >= c && next < len(w.origins) && w.origins[next] <= t {
-			if w.origins[next] == t {
-				w.forecast(f, next)
-			}
-			next++
-		}
-		if g.ok[t] {
-			w.bank.see(g.z[t], &w.curves, t, f.follows)
-		}
+// part lives through the steps from lo on, forecasting from the origins before
+// until; next is the first of them and what it returns the first after.
+func (w *workspace) part(f *fit, next, lo, until int) int {
+	for ; next < len(w.origins) && w.origins[next] < until; next++ {
+		o := w.origins[next]
+		w.bank.follow(&w.grid, &w.curves, lo, o, f.follows)
+		w.forecast(f, next)
+		lo = o
 	}
 	return next
 }
@@ -157,7 +147,7 @@ func (w *workspace) forecast(f *fit, i int) {
 
 // settle takes the outcomes at knot k known at step now into the weights.
 func (w *workspace) settle(f *fit, k, now int) {
-	K, E, day := len(f.knots), len(f.experts), float64(w.grid.day)
+	K, E := len(f.knots), len(f.experts)
 	for ; w.pending[k] < len(w.origins) && w.origins[w.pending[k]] <= now-f.knots[k]; w.pending[k]++ {
 		i := w.pending[k]
 		j := i*K + k
@@ -165,15 +155,13 @@ func (w *workspace) settle(f *fit, k, now int) {
 		if math.IsNaN(y) {
 			continue
 		}
-		left := 1.0
-		if i > 0 {
-			left = math.Exp2(-float64(w.origins[i]-w.origins[i-1]) / (lossDays * day))
-		}
+		left := w.fade[i]
+		roots := w.roots[j*E : (j+1)*E]
 		for e, p := range w.preds[j*E : (j+1)*E] {
-			w.errs[e] = math.Sqrt(abs(y - p))
+			roots[e] = root(y - p)
 		}
-		w.blend.learn(k, w.errs, left)
-		w.top.learn(k, []float64{math.Sqrt(abs(y - w.base[j])), math.Sqrt(abs(y - w.fitted[j]))}, left)
+		w.blend.learn(k, roots, left)
+		w.top.learn(k, []float32{root(y - w.base[j]), root(y - w.fitted[j])}, left)
 	}
 }
 

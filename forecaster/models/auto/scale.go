@@ -6,6 +6,8 @@ import (
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
+const tiny = 1e-300 // the least unit: its reciprocal and all it divides stay finite
+
 // scaling turns the metric's unit into the one experts work in and back. The
 // square root makes the noise of counts even across levels; a metric that
 // goes below zero keeps its own shape.
@@ -37,20 +39,36 @@ func (s scaling) out(z float64) float64 {
 }
 
 // measure finds the scaling of the observed values.
-func measure(values []float64) scaling {
+func (w *workspace) measure(values []float64) scaling {
 	s := scaling{unit: 1}
-	var mean, seen float64
+	s.unit, s.signed = magnitude(values)
+	s.usual = w.usualChange(values, s)
+	s.spike, s.ratio = w.spikeBounds(values, s)
+	return s
+}
+
+// magnitude is the mean magnitude of the observed values, 1 where it is zero,
+// and whether one is negative.
+func magnitude(values []float64) (mean float64, signed bool) {
+	sum, seen := 0.0, 0
 	for _, v := range values {
 		if series.Observed(v) {
-			s.signed = s.signed || v < 0
+			sum += abs(v)
 			seen++
-			mean += abs(v)/seen - mean/seen
+			signed = signed || v < 0
 		}
 	}
-	if mean > 0 {
-		s.unit = mean
+	switch {
+	case sum == 0:
+		return 1, signed
+	case sum <= math.MaxFloat64:
+		return max(sum/float64(seen), tiny), signed
 	}
-	s.usual = usualChange(values, s)
-	s.spike, s.ratio = spikeBounds(values, s)
-	return s
+	mean = 0 // the sum is beyond what a number holds, the mean is not
+	for _, v := range values {
+		if series.Observed(v) {
+			mean += abs(v) / float64(seen)
+		}
+	}
+	return mean, signed
 }

@@ -11,6 +11,7 @@ const mostDays = 21 // days a season looks back
 // is defined half a day from both ends of the history.
 func (w *workspace) detrend() {
 	g := &w.grid
+	w.days.reset(0, 0, 0)
 	w.sum = grow(w.sum, g.n+1)
 	w.x = grow(w.x, g.n)
 	w.sum[0] = 0
@@ -27,45 +28,75 @@ func (w *workspace) detrend() {
 	}
 }
 
+// slots gathers values by place: those of a slot on the days, each in order,
+// so that a day more costs a day.
+type slots struct {
+	room     int
+	from, to int       // the steps gathered
+	values   []float64 // place × room
+	count    []int32   // per place
+}
+
+// reset empties the places for as many values each.
+func (s *slots) reset(places, room, from int) {
+	s.room, s.from, s.to = room, from, from
+	s.values, s.count = grow(s.values, places*room), grow(s.count, places)
+	clear(s.count)
+}
+
+// put adds a value at a place, if there is room.
+func (s *slots) put(place int, x float64) {
+	m := int(s.count[place])
+	if m == s.room {
+		return
+	}
+	v := s.values[place*s.room : place*s.room+m+1]
+	for ; m > 0 && v[m-1] > x; m-- {
+		v[m] = v[m-1]
+	}
+	v[m] = x
+	s.count[place]++
+}
+
+// means fills out with the trimmed mean of every place, around zero.
+func (s *slots) means(out []float64) {
+	for k := range out {
+		out[k] = math.NaN()
+		if m := int(s.count[k]); m > 0 {
+			out[k] = trimmedMean(s.values[k*s.room : k*s.room+m])
+		}
+	}
+	bridgeSlots(out)
+	centre(out)
+}
+
 // season fills s, one value a slot of the day, with the trimmed mean of the
 // detrended values of each slot over the whole days known at step c. Whole
 // centred periods only: an end window cut short bends the season.
 func (w *workspace) season(s []float64, c int) {
-	g := &w.grid
+	g, d := &w.grid, &w.days
 	half := g.day / 2
 	days := min((c-2*half)/g.day, mostDays)
 	from, to, x := c-half-days*g.day, c-half, w.x
 	if days < 1 {
-		days, from, to, x = 1, max(0, c-g.day), c, g.z
+		from, to, x = max(0, c-g.day), c, g.z
 	}
-	room := days + 2 // a day of a changing clock has slots twice
-	w.pick = grow(w.pick, g.day*room)
-	w.count = grow(w.count, g.day)
-	clear(w.count)
-	for t := from; t < to; t++ {
-		if k := g.slot[t]; g.ok[t] && int(w.count[k]) < room {
-			w.pick[int(k)*room+int(w.count[k])] = x[t]
-			w.count[k]++
+	if from != d.from || to < d.to || days <= 1 {
+		// A day of a changing clock has slots twice.
+		d.reset(g.day, min(g.n/g.day, mostDays)+2, from)
+	}
+	for t := d.to; t < to; t++ {
+		if g.ok[t] {
+			d.put(int(g.slot[t]), x[t])
 		}
 	}
-	w.gather(s, room)
+	d.to = to
+	d.means(s)
 }
 
-// gather fills s with the trimmed means of what was picked for each place.
-func (w *workspace) gather(s []float64, room int) {
-	for k := range s {
-		s[k] = math.NaN()
-		if m := int(w.count[k]); m > 0 {
-			s[k] = trimmedMean(w.pick[k*room : k*room+m])
-		}
-	}
-	bridgeSlots(s)
-	centre(s)
-}
-
-// trimmedMean is the mean of v without about a fifth of it at either end.
+// trimmedMean is the mean of v, in order, without about a fifth of it at
+// either end.
 func trimmedMean(v []float64) float64 {
-	insertionSort(v)
 	trim := 0
 	if len(v) > 2 {
 		trim = (len(v) + 2) / 5
@@ -76,21 +107,6 @@ func trimmedMean(v []float64) float64 {
 		sum += x
 	}
 	return sum / float64(len(v))
-}
-
-// insertionSort beats the library's sort on the handful of days it is for.
-func insertionSort(v []float64) {
-	if len(v) > 32 {
-		slices.Sort(v)
-		return
-	}
-	for i := 1; i < len(v); i++ {
-		x, j := v[i], i
-		for ; j > 0 && v[j-1] > x; j-- {
-			v[j] = v[j-1]
-		}
-		v[j] = x
-	}
 }
 
 // bridgeSlots joins slots never observed by a line around the day.

@@ -1,8 +1,9 @@
 package auto
 
 import (
-	"slices"
+	"math"
 
+	"github.com/kedastral/kedastral/forecaster/models/internal/order"
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
@@ -18,28 +19,31 @@ const (
 // be a spike, scaled and relative to that middle: many times what all but the
 // wildest values are. A bound is zero, for never, where that happens too often
 // to be a fault.
-func spikeBounds(values []float64, s scaling) (far, ratio float64) {
-	count := min(len(values), spikeSamples)
-	d, r := make([]float64, 0, count), make([]float64, 0, count)
+func (w *workspace) spikeBounds(values []float64, s scaling) (far, ratio float64) {
+	w.far, w.ratio = w.far[:0], w.ratio[:0]
 	stride := len(values)/spikeSamples + 1
 	for i := 1; i+1 < len(values); i += stride {
-		if series.Observed(values[i-1]) && series.Observed(values[i]) && series.Observed(values[i+1]) {
-			middle := (s.in(values[i-1]) + s.in(values[i+1])) / 2
-			off := abs(s.in(values[i]) - middle)
-			d, r = append(d, off), append(r, off/(abs(middle)+leastLevel))
+		a, b, c := values[i-1], values[i], values[i+1]
+		if series.Observed(a) && series.Observed(b) && series.Observed(c) {
+			middle := (s.in(a) + s.in(c)) / 2
+			off := abs(s.in(b) - middle)
+			w.far, w.ratio = append(w.far, off), append(w.ratio, off/(abs(middle)+leastLevel))
 		}
 	}
-	return spikeBound(d), spikeBound(r)
+	return spikeBound(w.far), spikeBound(w.ratio)
 }
 
 func spikeBound(d []float64) float64 {
 	if len(d) < spikeLeast {
 		return 0
 	}
-	slices.Sort(d)
-	bound := spikeTimes * d[len(d)*95/100]
-	i, _ := slices.BinarySearch(d, bound)
-	if float64(len(d)-i) > max(spikeFew, spikeShare*float64(len(d))) {
+	bound, beyond := spikeTimes*order.Nth(d, len(d)*95/100), 0
+	for _, x := range d {
+		if x >= bound {
+			beyond++
+		}
+	}
+	if float64(beyond) > max(spikeFew, spikeShare*float64(len(d))) {
 		return 0
 	}
 	return bound
@@ -50,8 +54,16 @@ func spikeBound(d []float64) float64 {
 // the one before waits for a second one to confirm it. It returns how many it
 // set aside.
 func (g *grid) despike(s scaling) int {
+	if s.spike == 0 && s.ratio == 0 {
+		return 0
+	}
+	far, ratio := bound(s.spike)/2, bound(s.ratio)/2
 	out := 0
-	for t := 1; t < g.n && (s.spike > 0 || s.ratio > 0); t++ {
+	for t := 1; t < g.n; t++ {
+		before := g.z[t-1]
+		if jump := abs(g.z[t] - before); g.ok[t-1] && jump < far && jump < ratio*(abs(before)+leastLevel) {
+			continue // by far the usual case
+		}
 		if g.ok[t] && g.alone(t, s) && !g.repeats(t) {
 			g.ok[t] = false
 			out++
@@ -65,13 +77,17 @@ func (g *grid) despike(s scaling) int {
 	return out
 }
 
+// bound is a bound of which zero is none.
+func bound(b float64) float64 {
+	if b == 0 {
+		return math.Inf(1)
+	}
+	return b
+}
+
 // alone reports whether z[t] is a spike among its neighbours, which may be a
 // few steps away.
 func (g *grid) alone(t int, s scaling) bool {
-	if left := abs(g.z[t] - g.z[t-1]); g.ok[t-1] && (s.spike == 0 || left < s.spike/2) &&
-		(s.ratio == 0 || left < s.ratio/2*(abs(g.z[t-1])+leastLevel)) {
-		return false // by far the usual case
-	}
 	i, j := t-1, t+1
 	for i > max(0, t-3) && !g.ok[i] {
 		i--

@@ -17,7 +17,7 @@ var powers = [...]float64{0, 1, -1}
 // spread is how wide the law around a forecast is, besides its quantiles.
 type spread struct {
 	power  float64
-	hourly []float64 // relative width by hour of the local day, nil if even
+	hourly []float64 // relative width by hour of the local day, the last before the first and the first after the last; nil if even
 }
 
 // width is the spread at a scaled forecast p for a slot of the day.
@@ -30,10 +30,10 @@ func (s *spread) width(p float64, slot, day int32) float64 {
 		width = 1 / max(p, leastLevel)
 	}
 	if s.hourly != nil {
-		x := float64(slot)/float64(day)*hours - 0.5
-		i := int(math.Floor(x))
+		x := float64(slot)/float64(day)*hours + 0.5
+		i := int(x)
 		x -= float64(i)
-		width *= s.hourly[(i+hours)%hours]*(1-x) + s.hourly[(i+1)%hours]*x
+		width *= s.hourly[i]*(1-x) + s.hourly[i+1]*x
 	}
 	return width
 }
@@ -114,11 +114,12 @@ func (w *workspace) hourly(f *fit) []float64 {
 			}
 		}
 	}
-	out := make([]float64, hours)
+	out := make([]float64, hours+2)
 	few := hourFew * float64(K)
-	for h := range out {
+	for i := range out {
+		h := (i + hours - 1) % hours
 		a, b := (h+hours-1)%hours, (h+1)%hours
-		out[h] = (sum[h] + (sum[a]+sum[b])/2 + few) / (count[h] + (count[a]+count[b])/2 + few)
+		out[i] = (sum[h] + (sum[a]+sum[b])/2 + few) / (count[h] + (count[a]+count[b])/2 + few)
 	}
 	return out
 }

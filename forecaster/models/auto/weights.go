@@ -18,12 +18,14 @@ type combiner struct {
 	loss    []float64 // knot × expert, exponentially forgotten
 	weight  []float64 // knot × expert, summing to one a knot
 	seen    []float64 // per knot, origins learnt from, forgotten alike
+	nothing []float64 // zeros
 }
 
 func (c *combiner) reset(knots, experts int, prior []float64) {
 	c.experts, c.prior = experts, prior
 	c.loss, c.weight = grow(c.loss, knots*experts), grow(c.weight, knots*experts)
-	c.seen = grow(c.seen, knots)
+	c.seen, c.nothing = grow(c.seen, knots), grow(c.nothing, experts)
+	clear(c.nothing)
 	clear(c.loss)
 	clear(c.seen)
 	for i := range c.weight {
@@ -33,10 +35,10 @@ func (c *combiner) reset(knots, experts int, prior []float64) {
 
 // learn adds the losses experts had at a knot; what was learnt before counts
 // keep times.
-func (c *combiner) learn(knot int, losses []float64, keep float64) {
+func (c *combiner) learn(knot int, losses []float32, keep float64) {
 	loss := c.loss[knot*c.experts : (knot+1)*c.experts]
 	for e, x := range losses {
-		loss[e] = loss[e]*keep + x
+		loss[e] = loss[e]*keep + float64(x)
 	}
 	c.seen[knot] = c.seen[knot]*keep + 1
 }
@@ -52,37 +54,40 @@ func (c *combiner) weigh(knot int) []float64 {
 	best := c.losses(knot, weight)
 	total := 0.0
 	for e, x := range weight {
-		weight[e] = 0
-		if best >= leastSkill*x {
-			s := 1.0
-			if x > 0 {
-				s = best / x
-			}
-			s *= s * s
-			s *= s
-			s *= s
-			weight[e] = s * s
-			total += weight[e]
+		if leastSkill*x > best {
+			weight[e] = 0
+			continue
 		}
+		s := 1.0
+		if x > 0 {
+			s = best / x
+		}
+		s *= s * s
+		s *= s
+		s *= s
+		s *= s
+		weight[e] = s
+		total += s
 	}
-	for e := range weight {
-		weight[e] /= total
+	for e, x := range weight {
+		if x > 0 {
+			weight[e] = x / total
+		}
 	}
 	return weight
 }
 
 // losses fills out with what experts lost at a knot and is the least of them.
 func (c *combiner) losses(knot int, out []float64) float64 {
-	n := c.experts
-	copy(out, c.loss[knot*n:(knot+1)*n])
-	for _, k := range [2]int{knot - 1, knot + 1} {
-		if k >= 0 && k < len(c.seen) {
-			for e, x := range c.loss[k*n : (k+1)*n] {
-				out[e] += x / 2
-			}
+	before, after := c.lost(knot-1), c.lost(knot+1)
+	best := math.Inf(1)
+	for e, x := range c.lost(knot) {
+		x += (before[e] + after[e]) / 2
+		out[e] = x
+		if x < best {
+			best = x
 		}
 	}
-	best := least(out)
 	if c.prior != nil {
 		for e := range out {
 			out[e] += priorWeight / c.seen[knot] * best * c.prior[e]
@@ -90,6 +95,14 @@ func (c *combiner) losses(knot int, out []float64) float64 {
 		best = least(out)
 	}
 	return best
+}
+
+// lost is what experts lost at a knot, nothing beyond the first and the last.
+func (c *combiner) lost(knot int) []float64 {
+	if knot < 0 || knot == len(c.seen) {
+		return c.nothing
+	}
+	return c.loss[knot*c.experts : (knot+1)*c.experts]
 }
 
 func least(v []float64) float64 {
@@ -103,36 +116,50 @@ func least(v []float64) float64 {
 // blended is the weighted mean of what experts say.
 func blended(weight, row []float64, signed bool) float64 {
 	sum := 0.0
+	row = row[:len(weight)]
+	if signed {
+		return dot(weight, row)
+	}
 	for e, x := range weight {
-		if x > 0 {
-			v := row[e]
-			if !signed {
-				v = max(v, 0)
-			}
-			sum += x * v
-		}
+		sum += x * max(row[e], 0)
 	}
 	return sum
 }
 
-// favour replays the record of a knot with the errors at times of day like now
-// counting more: experts that are right at night need not be at noon.
+// root is the square root of a distance, quickly: losses need no more.
+func root(x float64) float32 { return float32(math.Sqrt(float64(float32(abs(x))))) }
+
+// age sets what errors at every origin count for as time passes: w.fade what
+// is left of those before it, w.share what its own do now, those at times of day
+// like now more: experts that are right at night need not be at noon.
+func (w *workspace) age() {
+	g, N := &w.grid, len(w.origins)
+	w.fade, w.share = grow(w.fade, N), grow(w.share, N)
+	day, now := float64(g.day), float64(g.slot[g.n-1])
+	before := 0
+	for i, o := range w.origins {
+		if w.fade[i] = 1; i > 0 {
+			w.fade[i] = math.Exp2(-float64(o-before) / (lossDays * day))
+		}
+		before = o
+		apart := abs(float64(g.slot[o-1]) - now)
+		apart = min(apart, day-apart) / day * hours / alikeHours
+		w.share[i] = math.Exp2(-float64(g.n-o)/(lossDays*day)) * (1 + alike*math.Exp(-apart*apart))
+	}
+}
+
+// favour replays the record of a knot with errors counting what they do now.
 func (w *workspace) favour(f *fit, k int) {
-	K, E, g := len(f.knots), len(f.experts), &w.grid
+	K, E := len(f.knots), len(f.experts)
 	loss := w.blend.loss[k*E : (k+1)*E]
 	clear(loss)
 	w.blend.seen[k] = 0
-	day, now := float64(g.day), float64(g.slot[g.n-1])
-	for i, o := range w.origins {
-		y := w.target[i*K+k]
-		if math.IsNaN(y) {
+	for i, share := range w.share {
+		if math.IsNaN(w.target[i*K+k]) {
 			continue
 		}
-		apart := abs(float64(g.slot[o-1]) - now)
-		apart = min(apart, day-apart) / day * hours / alikeHours
-		share := math.Exp2(-float64(g.n-o)/(lossDays*day)) * (1 + alike*math.Exp(-apart*apart))
-		for e, p := range w.preds[(i*K+k)*E : (i*K+k+1)*E] {
-			loss[e] += share * math.Sqrt(abs(y-p))
+		for e, x := range w.roots[(i*K+k)*E : (i*K+k+1)*E] {
+			loss[e] += share * float64(x)
 		}
 		w.blend.seen[k] += share
 	}

@@ -4,7 +4,7 @@ import (
 	"math"
 	"sync"
 
-	"gonum.org/v1/gonum/dsp/fourier"
+	"github.com/kedastral/kedastral/forecaster/models/internal/order"
 )
 
 // workspace is the scratch memory of one fit or forecast. A fit of a week of
@@ -12,11 +12,12 @@ import (
 // shared; nothing in one outlives a call.
 type workspace struct {
 	grid   grid
-	drop   []bool
+	far    []float64 // how far values are from their neighbours, …
+	ratio  []float64 // … and relative to them
 	sum    []float64
 	x, x2  []float64 // detrended: by a day, by a cycle
-	pick   []float64
-	count  []int32
+	days   slots
+	places slots
 	curves curves
 	bank   bank
 
@@ -24,6 +25,7 @@ type workspace struct {
 	moments []moment  // per origin
 	origins []int     // first unknown step of each forecast of the replay
 	preds   []float64 // origin × knot × expert
+	roots   []float32 // origin × knot × expert, √|error| where there is one
 	target  []float64 // origin × knot, NaN where nothing was observed
 	base    []float64 // origin × knot, the blend
 	fitted  []float64 // origin × knot, the blend corrected
@@ -33,17 +35,18 @@ type workspace struct {
 	top     combiner // of blend and blend corrected
 	fit     ridge
 
-	recency []float64 // per origin
-	misses  []miss
+	fade    []float64 // per origin, what is left of the errors before it
+	share   []float64 // per origin, what its errors count for now
+	recency []float64 // per origin, what its misses count for
+	misses  []order.Weighted
 	errs    []float64
 	row     []float64
 	weight  []float64
 	feature []float64
 	law     []float64
 
-	fft  *fourier.FFT
-	wave []float64
-	freq []complex128
+	wave       []float64
+	correlator correlator
 }
 
 // pool holds workspaces between calls. It is a cache: what comes out of it is
