@@ -16,13 +16,15 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kedastral/kedastral/e2e/kedalike"
+	"github.com/kedastral/kedastral/e2e/process"
+	"github.com/kedastral/kedastral/e2e/process/processtest"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
 // pair is a forecaster, a scaler that pulls from it, and the questions people
 // and KEDA have.
 type pair struct {
-	forecaster, scaler         *process
+	forecaster, scaler         *process.Process
 	forecasterEnv              map[string]string
 	forecasterHTTP, scalerHTTP string
 	keda                       *kedalike.Client
@@ -34,10 +36,10 @@ const (
 	forgiving  = 10 * time.Minute // outlives the minute between two forecasts of demo/web
 )
 
-// newPair runs both services, the scaler with this STALE_AFTER, on a Prometheus that holds, ending now, three
-// weeks of demo/web by the minute and, going on for as long as the test runs,
-// two hours of demo/fast every five seconds.
-func newPair(t *testing.T, staleAfter time.Duration) (*prometheus, *pair) {
+// newPair runs both services, the scaler with this STALE_AFTER, on a Prometheus
+// that holds, ending now, three weeks of demo/web by the minute and, going on
+// for as long as the test runs, two hours of demo/fast every five seconds.
+func newPair(t *testing.T, staleAfter time.Duration, others ...string) (*prometheus, *pair) {
 	t.Helper()
 	now := time.Now().Truncate(time.Minute)
 	source := newPrometheus(t)
@@ -45,21 +47,21 @@ func newPair(t *testing.T, staleAfter time.Duration) (*prometheus, *pair) {
 	source.backfill(t, `fast_load`, wave(now.Add(-2*time.Hour), now.Add(20*time.Minute), interval))
 	source.run(t)
 
-	p := &pair{forecasterHTTP: freePort(t), scalerHTTP: freePort(t)}
+	p := &pair{forecasterHTTP: processtest.FreeAddress(t), scalerHTTP: processtest.FreeAddress(t)}
 	p.forecasterEnv = map[string]string{
-		"HTTP_ADDR": p.forecasterHTTP, "PROMETHEUS_URL": source.url(), "PROMETHEUS_TIMEOUT": "3s", "SCRAPE_INTERVAL": "1s", "MAX_DATA_AGE": "2m",
+		"HTTP_ADDR": p.forecasterHTTP, "FORECASTER_AUTH": "none", "PROMETHEUS_URL": source.url(), "PROMETHEUS_TIMEOUT": "3s", "SCRAPE_INTERVAL": "1s", "MAX_DATA_AGE": "2m",
 		"WORKLOADS": "demo/web,demo/fast", "DEFAULT_MAX_REPLICAS": "500", "LOG_FORMAT": "json",
 		"WORKLOAD_DEMO_WEB_QUERY": "web_requests", "WORKLOAD_DEMO_WEB_TARGET_PER_POD": "8", "WORKLOAD_DEMO_WEB_WINDOW": "14d", "WORKLOAD_DEMO_WEB_TIMEZONE": "America/New_York",
 		"WORKLOAD_DEMO_FAST_QUERY": "fast_load", "WORKLOAD_DEMO_FAST_TARGET_PER_POD": "10", "WORKLOAD_DEMO_FAST_STEP": "5s",
 		"WORKLOAD_DEMO_FAST_WINDOW": "1h", "WORKLOAD_DEMO_FAST_HORIZON": "5m", "WORKLOAD_DEMO_FAST_TRAIN_INTERVAL": "1m",
 	}
 	p.startForecaster(t)
-	grpcAddr := freePort(t)
-	p.scaler = start(t, filepath.Join(binaries, "scaler"), map[string]string{
-		"NAMESPACE": "demo", "FORECASTER_URL": "http://" + p.forecasterHTTP, "GRPC_ADDR": grpcAddr, "HTTP_ADDR": p.scalerHTTP,
+	grpcAddr := processtest.FreeAddress(t)
+	p.scaler = processtest.Start(t, filepath.Join(binaries, "scaler"), map[string]string{
+		"NAMESPACE": "demo", "FORECASTER_URL": "http://" + strings.Join(append([]string{p.forecasterHTTP}, others...), ",http://"), "FORECASTER_AUTH": "none", "GRPC_ADDR": grpcAddr, "HTTP_ADDR": p.scalerHTTP,
 		"LEAD_TIME": "30s", "STALE_AFTER": staleAfter.String(), "REFRESH_INTERVAL": "1s", "FETCH_TIMEOUT": "1s",
 	})
-	eventually(t, 10*time.Second, "the scaler is ready", answers(t.Context(), "http://"+p.scalerHTTP+"/readyz"))
+	processtest.Eventually(t, 10*time.Second, "the scaler is ready", processtest.Answers(t.Context(), "http://"+p.scalerHTTP+"/readyz"))
 	client, err := kedalike.Dial(grpcAddr)
 	if err != nil {
 		t.Fatal(err)
@@ -71,8 +73,8 @@ func newPair(t *testing.T, staleAfter time.Duration) (*prometheus, *pair) {
 
 func (p *pair) startForecaster(t *testing.T) {
 	t.Helper()
-	p.forecaster = start(t, filepath.Join(binaries, "forecaster"), p.forecasterEnv)
-	eventually(t, time.Minute, "the forecaster is ready", answers(t.Context(), "http://"+p.forecasterHTTP+"/readyz"))
+	p.forecaster = processtest.Start(t, filepath.Join(binaries, "forecaster"), p.forecasterEnv)
+	processtest.Eventually(t, time.Minute, "the forecaster is ready", processtest.Answers(t.Context(), "http://"+p.forecasterHTTP+"/readyz"))
 }
 
 // wave is a load between 100 and 300 that repeats every ten minutes.
@@ -86,7 +88,7 @@ func wave(from, to time.Time, step time.Duration) []sample {
 
 // current is a workload's snapshot and its age, as the forecaster serves them.
 func (p *pair) current(ctx context.Context, workload string) (s forecast.Snapshot, age time.Duration, err error) {
-	code, header, body, err := get(ctx, p.url(workload))
+	code, header, body, err := processtest.Get(ctx, p.url(workload))
 	if err != nil {
 		return s, 0, err
 	}
@@ -120,7 +122,7 @@ func (p *pair) ask(t *testing.T, name string, metadata map[string]string) (kedal
 func (p *pair) fresh(t *testing.T, name string, lead time.Duration) kedalike.Answer {
 	t.Helper()
 	var answer kedalike.Answer
-	eventually(t, 30*time.Second, "KEDA is told what the forecast says", func() error {
+	processtest.Eventually(t, 30*time.Second, "KEDA is told what the forecast says", func() error {
 		s, age, err := p.current(t.Context(), "demo/"+name)
 		if err != nil {
 			return err
@@ -156,7 +158,7 @@ func TestWarmStart(t *testing.T) {
 		t.Errorf("skill after a warm start over two weeks: %+v; want it known", s.Skill)
 	}
 	// 14 days by the minute are 20,160 points, and Prometheus answers 11,000.
-	_, _, metrics, err := get(t.Context(), source.url()+"/metrics")
+	_, _, metrics, err := processtest.Get(t.Context(), source.url()+"/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,17 +174,17 @@ func TestWire(t *testing.T) {
 	t.Parallel()
 	_, p := newPair(t, forgiving)
 	p.fresh(t, "fast", 30*time.Second)
-	code, header, body, err := get(t.Context(), p.url("demo/fast"))
+	code, header, body, err := processtest.Get(t.Context(), p.url("demo/fast"))
 	if err != nil || code != http.StatusOK || header.Get("ETag") == "" || header.Get("Cache-Control") == "" {
 		t.Fatalf("GET %s: %d %v %v", p.url("demo/fast"), code, header, err)
 	}
 	t.Logf("GET %s\nETag: %s\nAge: %s\n%.400s…", p.url("demo/fast"), header.Get("ETag"), header.Get("Age"), body)
-	eventually(t, 3*interval, "asking again is not modified", func() error {
-		_, header, _, err := get(t.Context(), p.url("demo/fast"))
+	processtest.Eventually(t, 3*interval, "asking again is not modified", func() error {
+		_, header, _, err := processtest.Get(t.Context(), p.url("demo/fast"))
 		if err != nil {
 			return err
 		}
-		if code, _, _, err = get(t.Context(), p.url("demo/fast"), "If-None-Match", header.Get("ETag")); err == nil && code != http.StatusNotModified {
+		if code, _, _, err = processtest.Get(t.Context(), p.url("demo/fast"), "If-None-Match", header.Get("ETag")); err == nil && code != http.StatusNotModified {
 			err = fmt.Errorf("%d", code)
 		}
 		return err
@@ -197,7 +199,7 @@ func TestWire(t *testing.T) {
 		"/workloads":                             http.StatusOK,
 		"/forecast/explain?workload=demo/fast":   http.StatusOK,
 	} {
-		code, header, body, err := get(t.Context(), "http://"+p.forecasterHTTP+path)
+		code, header, body, err := processtest.Get(t.Context(), "http://"+p.forecasterHTTP+path)
 		if err != nil || code != want {
 			t.Errorf("GET %s: %d %v; want %d", path, code, err, want)
 		}
@@ -230,7 +232,7 @@ func (p *pair) drains(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("StreamIsActive says nothing on open")
 	}
-	p.scaler.stop(t, 12*time.Second)
+	processtest.Stop(t, p.scaler, 12*time.Second)
 	select {
 	case err := <-ended:
 		if err != nil {
@@ -248,16 +250,16 @@ func TestForecasterGone(t *testing.T) {
 	_, p := newPair(t, staleAfter)
 	before := p.fresh(t, "fast", 30*time.Second)
 
-	p.forecaster.signal(t, syscall.SIGSTOP)
+	processtest.Signal(t, p.forecaster, syscall.SIGSTOP)
 	for range 20 {
 		if answer, err := p.ask(t, "fast", nil); err != nil || answer.Value < 1 {
 			t.Fatalf("asked while the forecaster hangs: %+v, %v; want the forecast in memory", answer, err)
 		}
 	}
-	p.forecaster.signal(t, syscall.SIGCONT)
+	processtest.Signal(t, p.forecaster, syscall.SIGCONT)
 	before = p.fresh(t, "fast", 30*time.Second)
 
-	p.forecaster.kill()
+	p.forecaster.Kill()
 	killed := time.Now()
 	served := before.Value
 	held := 0
@@ -278,7 +280,7 @@ func TestForecasterGone(t *testing.T) {
 	if held == 0 {
 		t.Error("no answer was asked for while the forecast was held")
 	}
-	eventually(t, 15*time.Second, "a stale forecast is an error", func() error {
+	processtest.Eventually(t, 15*time.Second, "a stale forecast is an error", func() error {
 		if answer, err := p.ask(t, "fast", nil); status.Code(err) != codes.Unavailable {
 			return fmt.Errorf("%+v, %w", answer, err)
 		}
@@ -300,9 +302,9 @@ func TestPrometheusGone(t *testing.T) {
 	t.Parallel()
 	source, p := newPair(t, forgiving)
 	p.fresh(t, "fast", 30*time.Second)
-	source.kill()
+	source.Kill()
 	killed := time.Now()
-	eventually(t, 30*time.Second, "forecasts go on without Prometheus", func() error {
+	processtest.Eventually(t, 30*time.Second, "forecasts go on without Prometheus", func() error {
 		s, _, err := p.current(t.Context(), "demo/fast")
 		if err == nil && s.GeneratedAt.Before(killed.Add(interval)) {
 			err = fmt.Errorf("the newest is of %v, %v after the end of Prometheus", s.GeneratedAt, s.GeneratedAt.Sub(killed))
@@ -313,7 +315,7 @@ func TestPrometheusGone(t *testing.T) {
 		t.Errorf("KEDA asks while Prometheus is gone: %v", err)
 	}
 	source.run(t)
-	eventually(t, time.Minute, "the forecaster reads again", func() error {
+	processtest.Eventually(t, time.Minute, "the forecaster reads again", func() error {
 		s, _, err := p.current(t.Context(), "demo/fast")
 		if err == nil && s.Observed.At.Before(killed.Add(interval)) {
 			err = fmt.Errorf("the newest observation is of %v", s.Observed.At)
@@ -339,22 +341,22 @@ func TestConfigurationFaults(t *testing.T) {
 			[]string{"NAMESPACE", "LEAD_TIME", "FORECASTER_URL", "FORECASTER_ULR"},
 		},
 	} {
-		p := start(t, filepath.Join(binaries, binary), tt.env)
+		p := processtest.Start(t, filepath.Join(binaries, binary), tt.env)
 		select {
-		case <-p.done:
+		case <-p.Done():
 		case <-time.After(10 * time.Second):
 			t.Fatalf("the %s runs with a broken configuration", binary)
 		}
-		if code := p.cmd.ProcessState.ExitCode(); code != 2 {
+		if code := p.ExitCode(); code != 2 {
 			t.Errorf("the %s ended with %d; want 2", binary, code)
 		}
 		for _, want := range tt.want {
-			if !strings.Contains(p.log.String(), want) {
-				t.Errorf("the %s does not name %s:\n%s", binary, want, p.log)
+			if !strings.Contains(p.Log.String(), want) {
+				t.Errorf("the %s does not name %s:\n%s", binary, want, &p.Log)
 			}
 		}
-		if strings.Contains(p.log.String(), "s3cret") {
-			t.Errorf("the %s tells a secret:\n%s", binary, p.log)
+		if strings.Contains(p.Log.String(), "s3cret") {
+			t.Errorf("the %s tells a secret:\n%s", binary, &p.Log)
 		}
 	}
 }

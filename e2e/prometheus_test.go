@@ -10,11 +10,14 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/kedastral/kedastral/e2e/process"
+	"github.com/kedastral/kedastral/e2e/process/processtest"
 )
 
 // prometheus is a real server with a folder of its own, which survives a kill.
 type prometheus struct {
-	*process
+	*process.Process
 	dir, addr string
 }
 
@@ -35,7 +38,7 @@ func tool(t *testing.T, name string) string {
 // backfilled, also some of the future.
 func newPrometheus(t *testing.T) *prometheus {
 	t.Helper()
-	p := &prometheus{dir: t.TempDir(), addr: freePort(t)}
+	p := &prometheus{dir: t.TempDir(), addr: processtest.FreeAddress(t)}
 	if err := os.WriteFile(filepath.Join(p.dir, "prometheus.yml"), []byte("global: {scrape_interval: 15s}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -45,10 +48,10 @@ func newPrometheus(t *testing.T) *prometheus {
 // run starts the server, or starts it again on the same data.
 func (p *prometheus) run(t *testing.T) {
 	t.Helper()
-	p.process = start(t, tool(t, "prometheus"), nil,
+	p.Process = processtest.Start(t, tool(t, "prometheus"), nil,
 		"--config.file="+filepath.Join(p.dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(p.dir, "data"),
 		"--storage.tsdb.retention.time=60d", "--web.listen-address="+p.addr, "--log.level=warn")
-	eventually(t, 30*time.Second, "Prometheus is ready", answers(t.Context(), p.url()+"/-/ready"))
+	processtest.Eventually(t, 30*time.Second, "Prometheus is ready", processtest.Answers(t.Context(), p.url()+"/-/ready"))
 }
 
 func (p *prometheus) url() string { return "http://" + p.addr }

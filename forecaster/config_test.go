@@ -14,6 +14,7 @@ import (
 func vars(more ...string) env.Vars {
 	v := env.Vars{
 		"WORKLOADS":                           "shop/checkout,shop/search",
+		"FORECASTER_AUTH":                     "none",
 		"PROMETHEUS_URL":                      "http://prometheus:9090",
 		"DEFAULT_QUERY":                       "sum(rate(requests_total[1m]))",
 		"DEFAULT_TARGET_PER_POD":              "100",
@@ -88,7 +89,7 @@ func TestLoadTellsEveryFault(t *testing.T) {
 		{[]string{"DEFAULT_AGGREGATE", "avg"}, "DEFAULT_AGGREGATE=avg: must be one of"},
 		{[]string{"CONCURRENCY", "0"}, "CONCURRENCY=0: must be between 1"},
 		{[]string{"LOG_LEVEL", "loud"}, "LOG_LEVEL=loud: must be one of"},
-		{[]string{"TLS_CERT_FILE", "/tls.crt"}, "TLS_KEY_FILE: is required with TLS_CERT_FILE"},
+		{[]string{"TLS_CERT_FILE", "/tls.crt"}, "TLS_KEY_FILE: must be set together with TLS_CERT_FILE"},
 		{[]string{"TLS_CLIENT_CA_FILE", "/ca.crt"}, "TLS_CLIENT_CA_FILE=/ca.crt: needs TLS_CERT_FILE"},
 		{[]string{"PROMETHEUS_PASSWORD", "a", "PROMETHEUS_PASSWORD_FILE", "/b"}, "PROMETHEUS_PASSWORD_FILE=/b: must not be set together"},
 		{[]string{"DEFAULT_HEADROM", "1.2"}, "DEFAULT_HEADROM: unknown variable; did you mean DEFAULT_HEADROOM?"},
@@ -122,6 +123,11 @@ func TestDispatch(t *testing.T) {
 	if err := dispatch(t.Context(), []string{"help"}, vars(), &out, &out); err != nil || !strings.Contains(out.String(), "PROMETHEUS_URL") || !strings.Contains(out.String(), "…_QUERY") {
 		t.Errorf("forecaster help: %v\n%s", err, &out)
 	}
+	for _, want := range []string{"forecaster explain ", "CONCURRENCY=8\n", "Must be between 1 and 1024.", "…_HEADROOM=1\n", "Must be at least 1."} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("forecaster help lacks %q", want)
+		}
+	}
 	out.Reset()
 	if err := dispatch(t.Context(), []string{"-version"}, vars(), &out, &out); err != nil || !strings.HasPrefix(out.String(), "forecaster ") {
 		t.Errorf("forecaster -version: %v\n%s", err, &out)
@@ -132,6 +138,8 @@ func TestDispatch(t *testing.T) {
 		{"forecast"},
 		{"forecast", "-horizon", "soon"},
 		{"forecast", "-history", "x.csv", "-quantiles", "2"},
+		{"explain"},
+		{"explain", "-workload", "shop/web", "-url", "nowhere"},
 		{"backtest"},
 		{"backtest", "-history", "x.csv", "-workload", "shop/checkout"},
 		{"backtest", "-history", "x.csv", "-quantile", "0.42"},

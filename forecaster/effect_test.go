@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -110,15 +111,16 @@ func effects() map[string]struct {
 		"ORDER": {[]string{"MODEL", "arima", "ORDER", "0,1,0", "WINDOW", "6h"}, func(_, b s) bool {
 			return slices.Min(b.Values) == slices.Max(b.Values) // a random walk stays where it is
 		}},
-		"QUANTILES":      {[]string{"QUANTILES", "0.2,0.8"}, func(_, b s) bool { return len(b.Quantiles) == 3 && b.Quantiles[0].Level == 0.2 }},
-		"STEP":           {[]string{"STEP", "5m"}, func(_, b s) bool { return b.StepSeconds == 300 && len(b.Values) == 12 }},
-		"WINDOW":         {[]string{"WINDOW", "1d"}, other},
-		"HORIZON":        {[]string{"HORIZON", "2h"}, func(_, b s) bool { return b.HorizonSeconds == 7200 && len(b.DesiredReplicas) == 120 }},
-		"INTERVAL":       {[]string{"INTERVAL", "2m"}, func(a, b s) bool { return a.IntervalSeconds == 60 && b.IntervalSeconds == 120 }},
-		"TRAIN_INTERVAL": {[]string{"TRAIN_INTERVAL", "12h"}, other},
-		"TIMEZONE":       {[]string{"TIMEZONE", "Asia/Tokyo", "HOLIDAYS", "DE"}, other}, // where Christmas is five hours old
-		"HOLIDAYS":       {[]string{"HOLIDAYS", "DE", "HORIZON", "6h"}, func(_, b s) bool { return b.Values[300] < b.Values[60] }},
-		"EVENTS":         {[]string{"EVENTS", "2026-12-24T20:30/2026-12-24T23:00 x3"}, func(a, b s) bool { return b.Values[45] > 2*a.Values[45] }},
+		"QUANTILES":            {[]string{"QUANTILES", "0.2,0.8"}, func(_, b s) bool { return len(b.Quantiles) == 3 && b.Quantiles[0].Level == 0.2 }},
+		"STEP":                 {[]string{"STEP", "5m"}, func(_, b s) bool { return b.StepSeconds == 300 && len(b.Values) == 12 }},
+		"WINDOW":               {[]string{"WINDOW", "1d"}, other},
+		"HORIZON":              {[]string{"HORIZON", "2h"}, func(_, b s) bool { return b.HorizonSeconds == 7200 && len(b.DesiredReplicas) == 120 }},
+		"INTERVAL":             {[]string{"INTERVAL", "2m"}, func(a, b s) bool { return a.IntervalSeconds == 60 && b.IntervalSeconds == 120 }},
+		"TRAIN_INTERVAL":       {[]string{"TRAIN_INTERVAL", "12h"}, other},
+		"TRAIN_CHECK_INTERVAL": {[]string{"TRAIN_INTERVAL", "12h", "TRAIN_CHECK_INTERVAL", "5m"}, other},
+		"TIMEZONE":             {[]string{"TIMEZONE", "Asia/Tokyo", "HOLIDAYS", "DE"}, other}, // where Christmas is five hours old
+		"HOLIDAYS":             {[]string{"HOLIDAYS", "DE", "HORIZON", "6h"}, func(_, b s) bool { return b.Values[300] < b.Values[60] }},
+		"EVENTS":               {[]string{"EVENTS", "2026-12-24T20:30/2026-12-24T23:00 x3"}, func(a, b s) bool { return b.Values[45] > 2*a.Values[45] }},
 	}
 }
 
@@ -202,6 +204,27 @@ func TestRecordingSettingsHaveTheirEffect(t *testing.T) {
 		frame, err := workloads[i].Source.Collect(t.Context(), 3600)
 		if err != nil || slices.Max(frame.Values) == 7 != want {
 			t.Errorf("%s: %v, %v; want its own recording: %t", workloads[i].Name, frame.Values, err, want)
+		}
+	}
+}
+
+// A recording goes on after its end where that is asked for.
+func TestRecordedLoopHasItsEffect(t *testing.T) {
+	for _, loop := range []bool{false, true} {
+		s, err := load(t.Context(), env.Vars{
+			"WORKLOADS": "shop/a", "SOURCE": "recorded", "DEFAULT_TARGET_PER_POD": "1", "DEFAULT_WINDOW": "1d",
+			"RECORDED_FILE": recording(t), "RECORDED_FROM": "2024-03-07T06:00:00Z", "RECORDED_LOOP": strconv.FormatBool(loop),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, workloads, err := open(s, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		frame, err := workloads[0].Source.Collect(t.Context(), 3600)
+		if (err == nil) != loop {
+			t.Errorf("RECORDED_LOOP=%t, six hours after the end: %v, %v; want data: %t", loop, frame, err, loop)
 		}
 	}
 }

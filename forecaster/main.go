@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,21 +17,24 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/kedastral/kedastral/forecaster/access"
 	"github.com/kedastral/kedastral/forecaster/api"
 	"github.com/kedastral/kedastral/forecaster/command"
 	"github.com/kedastral/kedastral/forecaster/dashboard"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/history"
-	"github.com/kedastral/kedastral/forecaster/storage"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/lifecycle"
+	"github.com/kedastral/kedastral/shared/ratelimit"
 	"github.com/kedastral/kedastral/shared/telemetry"
 	"github.com/kedastral/kedastral/shared/tlsconfig"
 )
 
 const (
-	drain       = 10 * time.Second // for requests under way when the end is asked for
-	tickTimeout = 5 * time.Minute  // for one workload's tick; the source's own timeouts are far below
+	drain            = 10 * time.Second // for requests under way when the end is asked for
+	adminConnections = 64               // open at once at ADMIN_ADDR
+
+	tickTimeout = 5 * time.Minute // for one workload's tick; the source's own timeouts are far below
 )
 
 func main() {
@@ -56,17 +58,20 @@ func dispatch(ctx context.Context, args []string, vars env.Vars, stdout, stderr 
 		return coded(commands.Forecast(ctx, rest))
 	case word == "backtest":
 		return coded(commands.Backtest(ctx, rest))
+	case word == "explain":
+		return coded(commands.Explain(ctx, rest))
 	case word == "help" || word == "-h" || word == "-help" || word == "--help":
-		return help(stdout)
+		return help(stdout) //nolint:contextcheck // it waits for nothing
 	case word == "version" || word == "-version" || word == "--version":
 		_, err := fmt.Fprintln(stdout, "forecaster", telemetry.Version())
 		return err
 	}
-	return coded(fmt.Errorf("%w: forecaster %s: must be one of serve, forecast, backtest, help, version", command.ErrUsage, strings.Join(args, " ")))
+	return coded(fmt.Errorf("%w: forecaster %s: must be one of serve, explain, forecast, backtest, help, version", command.ErrUsage, strings.Join(args, " ")))
 }
 
 func help(w io.Writer) error {
 	fmt.Fprint(w, `forecaster serve      read, forecast, plan and publish every workload (the default)
+forecaster explain    ask a running forecaster why a workload's count is what it is (-help)
 forecaster forecast   forecast a recorded metric once (-help)
 forecaster backtest   replay a metric's past next to a reactive HPA (-help)
 forecaster help       this text
@@ -124,10 +129,14 @@ func configured(ctx context.Context, vars env.Vars, name string) (engine.Workloa
 // run is the whole process: it returns when ctx ends and everything has.
 func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	cfg, err := load(ctx, vars)
-	if err != nil {
+	if err = env.Join(err, cfg.checkAccess()); err != nil {
 		return err
 	}
 	log, err := telemetry.NewLogger(stdout, cfg.LogFormat, cfg.LogLevel)
+	if err != nil {
+		return err
+	}
+	elsewhere, err := cfg.sharded()
 	if err != nil {
 		return err
 	}
@@ -136,60 +145,87 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	store, keep, err := openStore(cfg, now, reg, log)
+	if err != nil {
+		return err
+	}
 	past := history.New(cfg.History, len(workloads))
 	forecasts, err := engine.New(workloads, engine.Options{
-		Store: past.Through(storage.NewMemory()), Clock: now, Log: log, Metrics: engine.NewMetrics(reg),
+		Store: past.Through(store), Clock: now, Log: log, Metrics: engine.NewMetrics(reg),
 		Concurrency: cfg.Concurrency, Settle: cfg.settle(), MaxDataAge: cfg.MaxDataAge, TickTimeout: tickTimeout,
+		Elsewhere: elsewhere,
 	})
 	if err != nil {
 		return fmt.Errorf("making the engine: %w", err)
 	}
+	if err := reg.Register(forecasts.Collector(cfg.sampling())); err != nil {
+		return fmt.Errorf("registering the forecasts as metrics: %w", err)
+	}
 	alive := func(context.Context) error { return forecasts.Healthy() }
-	ready := func(context.Context) error { return forecasts.Ready() }
+	ready := func(context.Context) error { return forecasts.Ready() } //nolint:contextcheck // it reads memory and waits for nobody
 	pages, err := dashboard.New(dashboard.Options{Engine: forecasts, Past: past, Now: now.Now, Log: log})
+	if err != nil {
+		return err
+	}
+	guard, err := newGuard(cfg.config, reg, log)
+	if err != nil {
+		return err
+	}
+	pace, err := ratelimit.New(cfg.RateLimit)
 	if err != nil {
 		return err
 	}
 	handler := api.New(api.Options{
 		Engine: forecasts, Past: history.Reporter{Recorder: past, Loads: forecasts}, Now: now.Now, Log: log, Metrics: reg,
-		Probes: telemetry.Handler(reg, alive, ready), Pages: pages,
+		Probes: telemetry.Handler(reg, alive, ready), Pages: pages, Guard: guard, Pace: pace,
 	})
-	secure, err := serverTLS(cfg, log)
+	secure, err := tlsconfig.ServerOrNone(cfg.serverFiles(), log)
 	if err != nil {
-		return err
+		return fmt.Errorf("TLS for the API: %w", err)
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.HTTPAddr)
 	if err != nil {
 		return fmt.Errorf("HTTP_ADDR: %w", err)
 	}
-	log.InfoContext(ctx, "listening", "version", telemetry.Version(), "http", listener.Addr().String(), "workloads", len(workloads), "source", cfg.Source, "tls", secure != nil)
+	admin, err := listenAdmin(ctx, cfg.config)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	log.InfoContext(ctx, "listening", "version", telemetry.Version(), "http", listener.Addr().String(), "workloads", len(workloads), "source", cfg.Source, "tls", secure != nil, "auth", cfg.ForecasterAuth)
 
 	web := lifecycle.NewServer(handler, log)
 	web.TLSConfig = secure
 	web.RegisterOnShutdown(pages.Close) // its streams end only when they are told
 	var parts lifecycle.Group
 	parts.Go("engine", forecasts.Run)
+	if keep != nil {
+		parts.Go("store", keep)
+	}
 	parts.Go("http", func(ctx context.Context) error {
 		return lifecycle.ServeHTTP(ctx, web, lifecycle.Limit(listener, cfg.MaxConnections), drain)
 	})
+	if admin != nil {
+		log.InfoContext(ctx, "listening for admins, whom nobody asks who they are", "admin", admin.Addr().String())
+		parts.Go("admin", func(ctx context.Context) error {
+			open := lifecycle.NewServer(access.Trusted(handler), log)
+			open.RegisterOnShutdown(pages.Close)
+			return lifecycle.ServeHTTP(ctx, open, lifecycle.Limit(admin, adminConnections), drain)
+		})
+	}
 	err = parts.Run(ctx)
 	log.InfoContext(ctx, "ended")
 	return err
 }
 
-func serverTLS(cfg settings, log *slog.Logger) (*tls.Config, error) {
-	files := cfg.serverFiles()
-	if !files.Set() {
-		return nil, nil //nolint:nilnil // no TLS is what was asked for
+// listenAdmin binds the address for those who may see everything, nil where
+// everybody may.
+func listenAdmin(ctx context.Context, cfg config) (net.Listener, error) {
+	if cfg.ForecasterAuth == byNothing {
+		return nil, nil //nolint:nilnil // nil is no such address
 	}
-	secure, err := tlsconfig.Server(files, broken(log))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.AdminAddr)
 	if err != nil {
-		return nil, fmt.Errorf("TLS for the API: %w", err)
+		return nil, fmt.Errorf("ADMIN_ADDR: %w", err)
 	}
-	return secure, nil
-}
-
-// broken logs that new TLS files cannot be used.
-func broken(log *slog.Logger) func(error) {
-	return func(err error) { log.Error("new TLS files are broken, the old ones stay in force", "err", err) }
+	return listener, nil
 }

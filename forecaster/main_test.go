@@ -13,40 +13,23 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
+	"github.com/kedastral/kedastral/shared/telemetry/logtest"
 )
-
-// output is a log that a test reads while it is written.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
 
 // start runs the whole process until the test ends and returns its address
 // once it is ready.
 func start(t *testing.T, vars env.Vars) string {
 	t.Helper()
 	vars["HTTP_ADDR"] = "127.0.0.1:0"
+	vars["FORECASTER_AUTH"] = "none"
 	ctx, stop := context.WithCancel(t.Context())
-	var log output
+	var log logtest.Log
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, vars, &log) }()
 	t.Cleanup(func() {
@@ -132,6 +115,11 @@ func TestRunReplaysARecording(t *testing.T) {
 	status, body := get(t, address+"/forecast/explain?workload=shop/checkout")
 	if err := json.Unmarshal([]byte(body), &x); err != nil || status != http.StatusOK || len(x.Words) < 3 || len(x.Plan.Steps) != 60 {
 		t.Errorf("explain = %d %s (%v)", status, body, err)
+	}
+	var told logtest.Log
+	if err := dispatch(t.Context(), []string{"explain", "-workload", "shop/checkout", "-url", address, "-lead", "10m"}, nil, &told, &told); err != nil ||
+		!strings.Contains(told.String(), "shop/checkout: ") || !strings.Contains(told.String(), "for a lead time of 10m") || !strings.Contains(told.String(), "  Gate ") {
+		t.Errorf("forecaster explain printed %s (%v)", told.String(), err)
 	}
 	for range 200 {
 		if later := current(t, address); later.GeneratedAt.After(s.GeneratedAt) {

@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,15 +17,17 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/shared/env"
+	"github.com/kedastral/kedastral/shared/telemetry/logtest"
+	"github.com/kedastral/kedastral/shared/tlsconfig/tlstest"
 )
 
 // listening runs the whole process until the test ends and returns its
 // address and log, ready or not.
-func listening(t *testing.T, vars env.Vars) (string, *output) {
+func listening(t *testing.T, vars env.Vars) (string, *logtest.Log) {
 	t.Helper()
 	vars["HTTP_ADDR"] = "127.0.0.1:0"
 	ctx, stop := context.WithCancel(t.Context())
-	var log output
+	var log logtest.Log
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, vars, &log) }()
 	t.Cleanup(func() {
@@ -50,7 +49,7 @@ func listening(t *testing.T, vars env.Vars) (string, *output) {
 func light(source string, more ...string) env.Vars {
 	v := env.Vars{
 		"WORKLOADS": "shop/checkout", "PROMETHEUS_URL": source, "DEFAULT_QUERY": "load", "DEFAULT_TARGET_PER_POD": "25",
-		"DEFAULT_MODEL": "naive", "DEFAULT_WINDOW": "3h", "SCRAPE_INTERVAL": "1s",
+		"DEFAULT_MODEL": "naive", "DEFAULT_WINDOW": "3h", "SCRAPE_INTERVAL": "1s", "FORECASTER_AUTH": "none",
 	}
 	for i := 0; i+1 < len(more); i += 2 {
 		v[more[i]] = more[i+1]
@@ -143,26 +142,11 @@ func TestLogSettingsHaveTheirEffect(t *testing.T) {
 // The API over TLS is for those who trust its certificate, and with a client
 // authority for those who have one of its.
 func TestServerTLSSettingsHaveTheirEffect(t *testing.T) {
-	lent := httptest.NewTLSServer(nil) // for its certificate
-	defer lent.Close()
-	identity := lent.TLS.Certificates[0]
-	key, err := x509.MarshalPKCS8PrivateKey(identity.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for name, block := range map[string]*pem.Block{
-		"tls.crt": {Type: "CERTIFICATE", Bytes: identity.Certificate[0]}, "tls.key": {Type: "PRIVATE KEY", Bytes: key},
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cert, private := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	ours := tlstest.NewAuthority(t, "ours", time.Hour)
+	files := tlstest.NewDir(t, ours, ours, tlstest.Server("forecaster"))
+	cert, private := files.Path("tls.crt"), files.Path("tls.key")
 	anyone, _ := listening(t, light(lagging(t, 0), "TLS_CERT_FILE", cert, "TLS_KEY_FILE", private))
-	known, _ := listening(t, light(lagging(t, 0), "TLS_CERT_FILE", cert, "TLS_KEY_FILE", private, "TLS_CLIENT_CA_FILE", cert))
-	trusted := x509.NewCertPool()
-	trusted.AddCert(lent.Certificate())
+	known, _ := listening(t, light(lagging(t, 0), "TLS_CERT_FILE", cert, "TLS_KEY_FILE", private, "TLS_CLIENT_CA_FILE", files.Path("ca.crt")))
 	for _, tt := range []struct {
 		url          string
 		certificates []tls.Certificate
@@ -171,10 +155,11 @@ func TestServerTLSSettingsHaveTheirEffect(t *testing.T) {
 		{"https://" + anyone, nil, true},
 		{"http://" + anyone, nil, false},
 		{"https://" + known, nil, false},
-		{"https://" + known, []tls.Certificate{identity}, false}, // a server's certificate is no client's
+		{"https://" + known, []tls.Certificate{ours.Certificate(t, tlstest.Client("scaler"))}, true},
+		{"https://" + known, []tls.Certificate{ours.Certificate(t, tlstest.Server("forecaster"))}, false}, // a server's certificate is no client's
 	} {
 		client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{
-			MinVersion: tls.VersionTLS12, RootCAs: trusted, ServerName: "example.com", Certificates: tt.certificates,
+			MinVersion: tls.VersionTLS12, RootCAs: ours.Pool(), ServerName: "forecaster", Certificates: tt.certificates,
 		}}}
 		resp, err := client.Get(tt.url + "/healthz") //nolint:noctx // it has a timeout
 		answered := err == nil && resp.StatusCode == http.StatusOK

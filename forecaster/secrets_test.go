@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/shared/env"
+	"github.com/kedastral/kedastral/shared/telemetry/logtest"
 )
 
 // TestSecretsStaySecret gives the forecaster every secret it can be given, a
@@ -47,10 +48,11 @@ func TestSecretsStaySecret(t *testing.T) {
 				"WORKLOADS": "shop/checkout", "PROMETHEUS_URL": prometheus.URL, "SCRAPE_INTERVAL": "0s", "HTTP_ADDR": "127.0.0.1:0",
 				"DEFAULT_QUERY": `sum(rate(` + secret + `_total{key="` + secret + `"}[1m]))`, "DEFAULT_STEP": "1s", "DEFAULT_MODEL": "naive",
 				"DEFAULT_TARGET_PER_POD": "25", "DEFAULT_WINDOW": "10m", "DEFAULT_HORIZON": "1m", "LOG_LEVEL": "debug",
+				"FORECASTER_AUTH": "none",
 			}
 			maps.Copy(v, more)
 			ctx, stop := context.WithCancel(t.Context())
-			var log output
+			var log logtest.Log
 			ended := make(chan error, 1)
 			go func() { ended <- run(ctx, v, &log) }()
 			address := regexp.MustCompile(`http=(127\.0\.0\.1:\d+)`)
@@ -103,7 +105,7 @@ func TestSecretsInWrongSettings(t *testing.T) {
 	} {
 		ctx, stop := context.WithCancel(t.Context())
 		stop() // what is not refused ends at once
-		var log output
+		var log logtest.Log
 		err := run(ctx, vars(append(set, "HTTP_ADDR", "127.0.0.1:0")...), &log)
 		if err == nil && set[0] != "PROMETHEUS_HEADERS" {
 			t.Errorf("%v: accepted", set)

@@ -33,7 +33,7 @@ func open(cfg settings, reg prometheus.Registerer, log *slog.Logger) (clock.Cloc
 			return now, nil, err
 		}
 		source = func(w workload) (adapters.Adapter, error) {
-			return recorded.New(recorded.Options{Samples: tapes[cfg.tape(w)], Step: w.Step, Now: now.Now})
+			return recorded.New(recorded.Options{Samples: tapes[cfg.tape(w)], Step: w.Step, Now: now.Now, Loop: cfg.RecordedLoop})
 		}
 	default:
 		server, err := dial(cfg, reg, log)
@@ -68,21 +68,17 @@ func attach(all []workload, source func(workload) (adapters.Adapter, error)) ([]
 
 // dial makes the client of Prometheus; it does not connect.
 func dial(cfg settings, reg prometheus.Registerer, log *slog.Logger) (*prom.Server, error) {
-	options := prom.Options{
+	secure, err := tlsconfig.ClientOrNone(cfg.prometheusFiles(), log)
+	if err != nil {
+		return nil, fmt.Errorf("TLS to Prometheus: %w", err)
+	}
+	return prom.NewServer(prom.Options{
 		URL:      cfg.PrometheusURL,
 		Token:    prom.Secret{Value: cfg.PrometheusBearerToken, File: cfg.PrometheusBearerTokenFile},
 		Username: cfg.PrometheusUsername,
 		Password: prom.Secret{Value: cfg.PrometheusPassword, File: cfg.PrometheusPasswordFile},
-		Headers:  cfg.PrometheusHeaders, Timeout: cfg.PrometheusTimeout, Metrics: prom.NewMetrics(reg),
-	}
-	if files := cfg.prometheusFiles(); files.Set() {
-		secure, err := tlsconfig.Client(files, broken(log))
-		if err != nil {
-			return nil, fmt.Errorf("TLS to Prometheus: %w", err)
-		}
-		options.TLS = secure
-	}
-	return prom.NewServer(options)
+		Headers:  cfg.PrometheusHeaders, Timeout: cfg.PrometheusTimeout, Metrics: prom.NewMetrics(reg), TLS: secure,
+	})
 }
 
 // readTapes reads every recording once.

@@ -33,8 +33,8 @@ func effect(t *testing.T, more ...string) string {
 	if err != nil {
 		t.Fatalf("%v: %v", more, err)
 	}
-	return fmt.Sprintf("metric:%s step:%v interval:%v train:%v window:%v horizon:%v zone:%v rules:%+v options:%+v model:%T %s",
-		plain.Metric, plain.Step, plain.Interval, plain.TrainInterval, plain.Window, plain.Horizon, plain.Calendar.Location,
+	return fmt.Sprintf("metric:%s step:%v interval:%v train:%v check:%v window:%v horizon:%v zone:%v rules:%+v options:%+v model:%T %s",
+		plain.Metric, plain.Step, plain.Interval, plain.TrainInterval, plain.CheckInterval, plain.Window, plain.Horizon, plain.Calendar.Location,
 		plain.Rules, w.options(), model, model.Name())
 }
 
@@ -72,6 +72,7 @@ func TestEveryVariableOfAWorkloadCounts(t *testing.T) {
 		{[]string{"HORIZON", "2h"}, "horizon:2h0m0s "},
 		{[]string{"INTERVAL", "3m"}, "interval:3m0s "},
 		{[]string{"TRAIN_INTERVAL", "1h"}, "train:1h0m0s "},
+		{[]string{"TRAIN_CHECK_INTERVAL", "2m"}, "check:2m0s "},
 		{[]string{"TIMEZONE", "Europe/Berlin"}, "zone:Europe/Berlin "},
 		{[]string{"HOLIDAYS", "DE"}, "model:"},
 		{[]string{"EVENTS", "2026-11-27/2026-11-28 x2"}, "model:"},

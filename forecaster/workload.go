@@ -51,6 +51,7 @@ type workload struct {
 	Horizon       time.Duration `env:"HORIZON" doc:"How far the forecast reaches. Unset: an hour, or twelve steps if that is more."`
 	Interval      time.Duration `env:"INTERVAL" doc:"Time between two forecasts. Unset: a step."`
 	TrainInterval time.Duration `env:"TRAIN_INTERVAL" doc:"Time between two fits of the model. Unset: five minutes, or as many whole steps as that needs."`
+	TrainCheck    time.Duration `env:"TRAIN_CHECK_INTERVAL" doc:"Time between two looks at whether the loads left the band forecast for them; where they did, the model is fitted anew before TRAIN_INTERVAL is over. Unset: no looks."`
 	Timezone      string        `env:"TIMEZONE, default=UTC" doc:"IANA time zone that days, weeks and hours are told by."`
 	Holidays      string        `env:"HOLIDAYS" doc:"ISO 3166 code of the country whose public holidays the load knows."`
 	Events        string        `env:"EVENTS" doc:"What is known to come or to forget, separated by semicolons: 2026-11-27T08:00/2026-11-27T23:00 x2.5; 2026-10-03/2026-10-03 ignore."`
@@ -108,7 +109,19 @@ func (w *workload) validateTime() error {
 		w.steps("HORIZON", w.horizon(), 1, forecast.MaxSteps),
 		w.steps("INTERVAL", w.interval(), 1, forecast.MaxSteps),
 		w.steps("TRAIN_INTERVAL", w.trainInterval(), 1, 1_000_000),
+		w.validateCheck(),
 	)
+}
+
+// validateCheck refuses looks that would never be taken.
+func (w *workload) validateCheck() error {
+	switch {
+	case w.TrainCheck == 0:
+		return nil
+	case w.TrainCheck >= w.trainInterval():
+		return fault("TRAIN_CHECK_INTERVAL", env.FormatDuration(w.TrainCheck), "must be shorter than TRAIN_INTERVAL="+env.FormatDuration(w.trainInterval()))
+	}
+	return w.steps("TRAIN_CHECK_INTERVAL", w.TrainCheck, 1, 1_000_000)
 }
 
 func (w *workload) steps(name string, d time.Duration, low, high int) error {
@@ -228,7 +241,7 @@ func (w *workload) plain(source adapters.Adapter) (engine.Workload, error) {
 	return engine.Workload{
 		Name: w.name, Metric: w.Metric, Source: source,
 		NewModel: w.maker(known),
-		Step:     w.Step, Interval: w.interval(), TrainInterval: w.trainInterval(), Window: w.Window, Horizon: w.horizon(),
+		Step:     w.Step, Interval: w.interval(), TrainInterval: w.trainInterval(), CheckInterval: w.TrainCheck, Window: w.Window, Horizon: w.horizon(),
 		Calendar: features.Calendar{Location: zone}, Rules: w.rules(),
 	}, nil
 }

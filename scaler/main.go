@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +24,7 @@ import (
 	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/lifecycle"
+	"github.com/kedastral/kedastral/shared/ratelimit"
 	"github.com/kedastral/kedastral/shared/telemetry"
 	"github.com/kedastral/kedastral/shared/tlsconfig"
 )
@@ -35,6 +35,7 @@ const (
 	drain     = 10 * time.Second       // for calls and streams to end
 	lifeSigns = 10 * time.Second       // between two beats of a loop that is alive
 
+	fetches     = 64   // at a time: ten thousand forecasts are there in seconds though each takes milliseconds
 	connections = 1024 // open at once at each address; KEDA needs one, a person few
 )
 
@@ -51,7 +52,7 @@ func dispatch(ctx context.Context, args []string, vars env.Vars, stdout io.Write
 		return run(ctx, vars, stdout)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, "scaler serve     answer KEDA from forecasts (the default)\nscaler help      this text\nscaler version   which build this is\n\nVariables of serve:\n\n")
-		return env.WriteHelp(stdout, "", config{})
+		return env.WriteHelp(stdout, "", config{}) //nolint:contextcheck // it waits for nothing
 	case "version", "-version", "--version":
 		_, err := fmt.Fprintln(stdout, "scaler", telemetry.Version())
 		return err
@@ -96,7 +97,11 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("making the gRPC service: %w", err)
 	}
-	secure, err := newServerTLS(cfg, log)
+	secure, err := tlsconfig.ServerOrNone(cfg.serverTLS(), log)
+	if err != nil {
+		return fmt.Errorf("TLS for KEDA: %w", err)
+	}
+	pace, err := ratelimit.New(cfg.RateLimit)
 	if err != nil {
 		return err
 	}
@@ -107,7 +112,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	log.InfoContext(ctx, "listening", "version", telemetry.Version(), "grpc", calls.Addr().String(), "http", pages.Addr().String(), "namespace", cfg.Namespace, "tls", secure != nil)
 
 	web := lifecycle.NewServer(handler(ctx, cfg.Namespace, service, reg, pulse), log)
-	transport := keda.Transport{Server: service, TLS: secure, MaxInFlight: cfg.MaxInFlight, Grace: drain}
+	transport := keda.Transport{Server: service, TLS: secure, MaxInFlight: cfg.MaxInFlight, Grace: drain, Pace: pace}
 	var parts lifecycle.Group
 	parts.Go("cache", forecasts.Run)
 	parts.Go("grpc", func(ctx context.Context) error { return transport.Serve(ctx, calls) })
@@ -123,14 +128,12 @@ func newForecasts(cfg config, now clock.Clock, reg prometheus.Registerer, log *s
 	if err != nil {
 		return nil, err
 	}
-	var secure *tls.Config
-	if files := cfg.forecasterTLS(); files != (tlsconfig.Files{}) {
-		if secure, err = tlsconfig.Client(files, broken(log)); err != nil {
-			return nil, fmt.Errorf("TLS to the forecasters: %w", err)
-		}
+	secure, err := tlsconfig.ClientOrNone(cfg.forecasterTLS(), log)
+	if err != nil {
+		return nil, fmt.Errorf("TLS to the forecasters: %w", err)
 	}
 	source, err := client.New(client.NewMetrics(reg), client.Options{
-		URLs: urls, Timeout: cfg.FetchTimeout, Size: cfg.CacheSize,
+		URLs: urls, Sharded: cfg.ShardCount > 0, Timeout: cfg.FetchTimeout, Size: cfg.CacheSize,
 		TLS: secure, TokenFile: cfg.ForecasterTokenFile, Now: now.Now, Log: log,
 	})
 	if err != nil {
@@ -139,25 +142,8 @@ func newForecasts(cfg config, now clock.Clock, reg prometheus.Registerer, log *s
 	interval := time.Duration(float64(cfg.RefreshInterval) / cfg.ClockSpeed)
 	return cache.New(source, cache.NewMetrics(reg), cache.Options{
 		Size: cfg.CacheSize, Interval: interval, Retry: min(interval, 5*time.Second),
-		Wait: patience, Idle: 10 * time.Minute, Concurrency: 16, Log: log, Beat: pulse.Beat,
+		Wait: patience, Idle: 10 * time.Minute, Concurrency: fetches, Log: log, Beat: pulse.Beat,
 	})
-}
-
-func newServerTLS(cfg config, log *slog.Logger) (*tls.Config, error) {
-	files := cfg.serverTLS()
-	if !files.Set() {
-		return nil, nil //nolint:nilnil // no TLS is what was asked for
-	}
-	secure, err := tlsconfig.Server(files, broken(log))
-	if err != nil {
-		return nil, fmt.Errorf("TLS for KEDA: %w", err)
-	}
-	return secure, nil
-}
-
-// broken logs that new TLS files cannot be used.
-func broken(log *slog.Logger) func(error) {
-	return func(err error) { log.Error("new TLS files are broken, the old ones stay in force", "err", err) }
 }
 
 // listen binds both addresses before anything starts, so that a busy port is an

@@ -19,25 +19,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/kedastral/kedastral/shared/env"
+	"github.com/kedastral/kedastral/shared/telemetry/logtest"
 )
-
-// ledger is a log that a test reads while it is written.
-type ledger struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *ledger) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *ledger) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
 
 // TestSecretsStaySecret plants a secret in everything that a stranger or an
 // operator can put one in, and looks for it in everything that comes out, at
@@ -63,12 +46,12 @@ func TestSecretsStaySecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	var log ledger
+	var log logtest.Log
 	ended := make(chan error, 1)
 	go func() {
 		ended <- run(ctx, env.Vars{
 			"NAMESPACE": "shop", "GRPC_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0", "LOG_LEVEL": "debug", "REFRESH_INTERVAL": "1s",
-			"FORECASTER_URL": front.URL, "FORECASTER_TOKEN_FILE": token, "STALE_AFTER": "3s",
+			"FORECASTER_URL": front.URL, "FORECASTER_AUTH": "token", "FORECASTER_TOKEN_FILE": token, "STALE_AFTER": "3s",
 		}, &log)
 	}()
 	var found []string

@@ -3,16 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
-	"math/big"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,67 +17,35 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/kedastral/kedastral/shared/env"
+	"github.com/kedastral/kedastral/shared/tlsconfig/tlstest"
 )
-
-// pair is a certificate of the name, valid for the life, that issues itself; it
-// is written to NAME.crt and NAME.key in dir.
-func pair(t *testing.T, dir, name string, life time.Duration) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(life), BasicConstraintsValid: true, IsCA: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{
-		name + ".crt": {Type: "CERTIFICATE", Bytes: der}, name + ".key": {Type: "PRIVATE KEY", Bytes: raw},
-	} {
-		if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
 
 // TestRunOnlyAnswersTrustedPeers: with a client authority set, a peer without
 // its certificate, in plain text or with another's gets no answer.
 func TestRunOnlyAnswersTrustedPeers(t *testing.T) {
-	dir := t.TempDir()
-	pair(t, dir, "scaler", time.Hour)
-	keda, stranger, late := pair(t, dir, "keda", time.Hour), pair(t, dir, "stranger", time.Hour), pair(t, dir, "late", -time.Minute)
+	ours, theirs := tlstest.NewAuthority(t, "ours", time.Hour), tlstest.NewAuthority(t, "theirs", time.Hour)
+	late := tlstest.Client("keda")
+	late.From, late.Life = -2*time.Hour, -time.Minute
+	files := tlstest.NewDir(t, ours, ours, tlstest.Server("scaler"))
 	f := newForecaster(t)
 	p := launch(t, env.Vars{
-		"FORECASTER_URL": f.URL, "TLS_CERT_FILE": filepath.Join(dir, "scaler.crt"),
-		"TLS_KEY_FILE": filepath.Join(dir, "scaler.key"), "TLS_CLIENT_CA_FILE": filepath.Join(dir, "keda.crt"),
+		"FORECASTER_URL": f.URL, "TLS_CERT_FILE": files.Path("tls.crt"), "TLS_KEY_FILE": files.Path("tls.key"), "TLS_CLIENT_CA_FILE": files.Path("ca.crt"),
+		"TLS_CLIENT_NAMES": "keda, keda-operator.keda.svc",
 	})
-	trusted := x509.NewCertPool()
-	own, err := os.ReadFile(filepath.Join(dir, "scaler.crt"))
-	if err != nil || !trusted.AppendCertsFromPEM(own) {
-		t.Fatal("the scaler's certificate cannot be read", err)
-	}
 	for _, tt := range []struct {
 		name         string
 		certificates []tls.Certificate
 		answered     bool
 	}{
-		{"keda", []tls.Certificate{keda}, true},
+		{"keda", []tls.Certificate{ours.Certificate(t, tlstest.Client("keda"))}, true},
+		{"another name for it", []tls.Certificate{ours.Certificate(t, tlstest.Client("keda-operator.keda.svc"))}, true},
 		{"none", nil, false},
-		{"stranger", []tls.Certificate{stranger}, false},
-		{"expired", []tls.Certificate{late}, false},
+		{"another of the authority's", []tls.Certificate{ours.Certificate(t, tlstest.Client("web.shop.svc"))}, false},
+		{"stranger", []tls.Certificate{theirs.Certificate(t, tlstest.Client("keda"))}, false},
+		{"expired", []tls.Certificate{ours.Certificate(t, late)}, false},
 	} {
 		conn, err := grpc.NewClient(p.conn.Target(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
-			MinVersion: tls.VersionTLS12, RootCAs: trusted, ServerName: "scaler", Certificates: tt.certificates,
+			MinVersion: tls.VersionTLS12, RootCAs: ours.Pool(), ServerName: "scaler", Certificates: tt.certificates,
 		})))
 		if err != nil {
 			t.Fatal(err)
@@ -108,38 +69,15 @@ func TestRunOnlyAnswersTrustedPeers(t *testing.T) {
 // replaced again and again. No call fails, the
 // connections that are open stay, and new ones are shown the new certificate.
 func TestRotationUnderLoad(t *testing.T) {
-	dir := t.TempDir()
-	trusted := x509.NewCertPool()
-	var made []string
-	for range 4 { // all trusted from the start, so that a refusal is the scaler's fault
-		made = append(made, t.TempDir())
-		leaf, err := x509.ParseCertificate(pair(t, made[len(made)-1], "scaler", time.Hour).Certificate[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		trusted.AddCert(leaf)
-	}
-	renew := func(from string) {
-		t.Helper()
-		for _, file := range []string{"scaler.crt", "scaler.key"} {
-			if err := os.Rename(filepath.Join(from, file), filepath.Join(dir, file)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	newest, err := os.ReadFile(filepath.Join(made[3], "scaler.crt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	last, _ := pem.Decode(newest)
-	renew(made[0])
+	ours := tlstest.NewAuthority(t, "ours", time.Hour)
+	files := tlstest.NewDir(t, ours, ours, tlstest.Server("scaler"))
 	f := newForecaster(t)
 	p := launch(t, env.Vars{
-		"FORECASTER_URL": f.URL, "TLS_CERT_FILE": filepath.Join(dir, "scaler.crt"), "TLS_KEY_FILE": filepath.Join(dir, "scaler.key"),
+		"FORECASTER_URL": f.URL, "TLS_CERT_FILE": files.Path("tls.crt"), "TLS_KEY_FILE": files.Path("tls.key"),
 	})
 	dial := func() *grpc.ClientConn {
 		conn, err := grpc.NewClient(p.conn.Target(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
-			MinVersion: tls.VersionTLS12, RootCAs: trusted, ServerName: "scaler",
+			MinVersion: tls.VersionTLS12, RootCAs: ours.Pool(), ServerName: "scaler",
 		})))
 		if err != nil {
 			t.Error(err)
@@ -174,8 +112,8 @@ func TestRotationUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for _, from := range made[1:] {
-		renew(from)
+	for range 3 {
+		files.Renew(t, ours, tlstest.Server("scaler"))
 		time.Sleep(1500 * time.Millisecond)
 	}
 	stop()
@@ -183,7 +121,12 @@ func TestRotationUnderLoad(t *testing.T) {
 	if n := calls.Load(); n < 100 || failed.Load() > 0 {
 		t.Errorf("%d of %d calls failed; want none of at least 100", failed.Load(), n)
 	}
-	raw, err := (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: trusted, ServerName: "scaler", NextProtos: []string{"h2"}}}).
+	newest, err := os.ReadFile(files.Path("tls.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, _ := pem.Decode(newest)
+	raw, err := (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ours.Pool(), ServerName: "scaler", NextProtos: []string{"h2"}}}).
 		DialContext(t.Context(), "tcp", strings.TrimPrefix(p.conn.Target(), "passthrough:"))
 	if err != nil {
 		t.Fatal(err)

@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -22,6 +19,7 @@ import (
 
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
+	"github.com/kedastral/kedastral/shared/tlsconfig/tlstest"
 )
 
 // document answers with a body of its own making, and the age it tells.
@@ -187,6 +185,15 @@ func TestSettingsHaveTheirEffect(t *testing.T) {
 		p := launch(t, env.Vars{"FORECASTER_URL": d.URL, "CLOCK_SPEED": "600", "REFRESH_INTERVAL": "1h"})
 		p.eventuallyFor(t, "0s", 50) // four minutes later
 	})
+	t.Run("RATE_LIMIT", func(t *testing.T) {
+		t.Parallel()
+		f := newForecaster(t)
+		p := launch(t, env.Vars{"FORECASTER_URL": f.URL, "RATE_LIMIT": "0.1"})
+		_, _ = p.ask(t, ref())
+		if _, err := p.ask(t, ref()); status.Code(err) != codes.ResourceExhausted {
+			t.Errorf("a second question within ten seconds = %v; want ResourceExhausted", err)
+		}
+	})
 	t.Run("MAX_IN_FLIGHT", func(t *testing.T) {
 		t.Parallel()
 		f := newForecaster(t)
@@ -208,16 +215,9 @@ func TestSettingsHaveTheirEffect(t *testing.T) {
 	})
 }
 
-// forecasterOverTLS asks for a certificate of keda's authority and a token.
-func forecasterOverTLS(t *testing.T, dir string) *httptest.Server {
+// forecasterOverTLS asks for a certificate of the authority and a token.
+func forecasterOverTLS(t *testing.T, ours tlstest.Authority) *httptest.Server {
 	t.Helper()
-	own, client := pair(t, dir, "forecaster.example", time.Hour), pair(t, dir, "scaler", time.Hour)
-	leaf, err := x509.ParseCertificate(client.Certificate[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	trusted := x509.NewCertPool()
-	trusted.AddCert(leaf)
 	f := &forecaster{}
 	f.replica.Store(7)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -227,7 +227,7 @@ func forecasterOverTLS(t *testing.T, dir string) *httptest.Server {
 		}
 		f.answer(w, r)
 	}))
-	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted}
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{ours.Certificate(t, tlstest.Server("forecaster.example"))}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ours.Pool()}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -237,29 +237,25 @@ func forecasterOverTLS(t *testing.T, dir string) *httptest.Server {
 // The forecaster's authority and name, our certificate and our token: without
 // any one of them there is no forecast.
 func TestForecasterSettingsHaveTheirEffect(t *testing.T) {
-	dir := t.TempDir()
-	server := forecasterOverTLS(t, dir)
-	pair(t, dir, "stranger", time.Hour)
-	token, wrong := filepath.Join(dir, "token"), filepath.Join(dir, "wrong")
-	for file, content := range map[string]string{token: "t0ken\n", wrong: "other\n"} {
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	ours, theirs := tlstest.NewAuthority(t, "ours", time.Hour), tlstest.NewAuthority(t, "theirs", time.Hour)
+	server := forecasterOverTLS(t, ours)
+	own, strange := tlstest.NewDir(t, ours, ours, tlstest.Client("scaler")), tlstest.NewDir(t, theirs, theirs, tlstest.Client("scaler"))
+	own.Write(t, "token", []byte("t0ken\n"))
+	strange.Write(t, "token", []byte("other\n"))
 	right := env.Vars{
-		"FORECASTER_URL": server.URL, "FORECASTER_CA_FILE": filepath.Join(dir, "forecaster.example.crt"), "FORECASTER_SERVER_NAME": "forecaster.example",
-		"FORECASTER_CERT_FILE": filepath.Join(dir, "scaler.crt"), "FORECASTER_KEY_FILE": filepath.Join(dir, "scaler.key"), "FORECASTER_TOKEN_FILE": token,
+		"FORECASTER_URL": server.URL, "FORECASTER_CA_FILE": own.Path("ca.crt"), "FORECASTER_SERVER_NAME": "forecaster.example",
+		"FORECASTER_CERT_FILE": own.Path("tls.crt"), "FORECASTER_KEY_FILE": own.Path("tls.key"), "FORECASTER_AUTH": "token", "FORECASTER_TOKEN_FILE": own.Path("token"),
 	}
 	launch(t, maps.Clone(right)).eventually(t, 7, codes.OK)
 	for name, value := range map[string]string{
-		"FORECASTER_CA_FILE": filepath.Join(dir, "stranger.crt"), "FORECASTER_SERVER_NAME": "elsewhere.example", "FORECASTER_TOKEN_FILE": wrong,
+		"FORECASTER_CA_FILE": strange.Path("ca.crt"), "FORECASTER_SERVER_NAME": "elsewhere.example", "FORECASTER_TOKEN_FILE": strange.Path("token"),
 	} {
 		vars := maps.Clone(right)
 		vars[name] = value
 		launch(t, vars).refused(t, name)
 	}
 	stranger := maps.Clone(right)
-	stranger["FORECASTER_CERT_FILE"], stranger["FORECASTER_KEY_FILE"] = filepath.Join(dir, "stranger.crt"), filepath.Join(dir, "stranger.key")
+	stranger["FORECASTER_CERT_FILE"], stranger["FORECASTER_KEY_FILE"] = strange.Path("tls.crt"), strange.Path("tls.key")
 	launch(t, stranger).refused(t, "FORECASTER_CERT_FILE")
 }
 
@@ -287,7 +283,7 @@ func TestLogSettingsHaveTheirEffect(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		var out strings.Builder
 		err := run(ctx, env.Vars{
-			"NAMESPACE": "shop", "FORECASTER_URL": "http://127.0.0.1:1", "GRPC_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0",
+			"NAMESPACE": "shop", "FORECASTER_URL": "http://127.0.0.1:1", "FORECASTER_AUTH": "none", "GRPC_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0",
 			"LOG_FORMAT": tt.format, "LOG_LEVEL": tt.level,
 		}, &out)
 		stop()

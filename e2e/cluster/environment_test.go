@@ -4,15 +4,20 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kedastral/kedastral/e2e/cluster/plane"
 )
 
 // manifest finds an object of the rendered overlay.
@@ -28,7 +33,7 @@ func manifest[T any](objects []*unstructured.Unstructured, kind, namespace, name
 
 // environment is what a kubelet would set for the Deployment's container, so that
 // a process started with it is configured by the manifests and nothing else.
-// Volumes of Secrets are written below dir, and paths into them point there.
+// Volumes are written below dir, and paths into them point there.
 func (h *home) environment(ctx context.Context, d appsv1.Deployment, dir string) (map[string]string, error) {
 	container := d.Spec.Template.Spec.Containers[0]
 	env := map[string]string{}
@@ -37,9 +42,7 @@ func (h *home) environment(ctx context.Context, d appsv1.Deployment, dir string)
 		if err != nil {
 			return nil, err
 		}
-		for name, value := range settings.Data {
-			env[name] = value
-		}
+		maps.Copy(env, settings.Data)
 	}
 	for _, v := range container.Env {
 		value, err := value(v, d.Namespace, container)
@@ -70,46 +73,75 @@ func value(v corev1.EnvVar, namespace string, c corev1.Container) (string, error
 	case v.ValueFrom.FieldRef != nil && v.ValueFrom.FieldRef.FieldPath == "metadata.namespace":
 		return namespace, nil
 	case v.ValueFrom.ResourceFieldRef != nil && v.ValueFrom.ResourceFieldRef.Resource == "limits.cpu":
-		return fmt.Sprint(c.Resources.Limits.Cpu().Value()), nil // rounded up, as the kubelet does
+		return strconv.FormatInt(c.Resources.Limits.Cpu().Value(), 10), nil // rounded up, as the kubelet does
 	case v.ValueFrom.ResourceFieldRef != nil && v.ValueFrom.ResourceFieldRef.Resource == "limits.memory":
-		return fmt.Sprint(c.Resources.Limits.Memory().Value()), nil
+		return strconv.FormatInt(c.Resources.Limits.Memory().Value(), 10), nil
 	}
 	return "", fmt.Errorf("variable %s: a source that this suite cannot resolve", v.Name)
 }
 
-// mounts writes the Secrets that the pod mounts and says where each mount is.
+// mounts writes what the pod mounts and says where each mount is.
 func (h *home) mounts(ctx context.Context, d appsv1.Deployment, dir string) (map[string]string, error) {
 	where := map[string]string{}
 	for _, mount := range d.Spec.Template.Spec.Containers[0].VolumeMounts {
 		for _, volume := range d.Spec.Template.Spec.Volumes {
-			if volume.Name != mount.Name || volume.Secret == nil {
+			if volume.Name != mount.Name {
 				continue
 			}
-			secret, err := h.secret(ctx, d.Namespace, volume.Secret.SecretName)
+			files, err := h.files(ctx, d, volume)
 			if err != nil {
+				return nil, fmt.Errorf("volume %s: %w", volume.Name, err)
+			}
+			where[mount.MountPath] = filepath.Join(dir, volume.Name)
+			if err := unpack(files, where[mount.MountPath]); err != nil {
 				return nil, err
 			}
-			there := filepath.Join(dir, volume.Name)
-			if err := unpack(secret, there); err != nil {
-				return nil, err
-			}
-			where[mount.MountPath] = there
 		}
 	}
 	return where, nil
 }
 
-func unpack(secret corev1.Secret, dir string) error {
+// files are what a kubelet would find in the volume; the sources are those that
+// our manifests use.
+func (h *home) files(ctx context.Context, d appsv1.Deployment, volume corev1.Volume) (map[string][]byte, error) {
+	switch {
+	case volume.Secret != nil:
+		secret, err := h.secret(ctx, d.Namespace, volume.Secret.SecretName)
+		return secret.Data, err
+	case volume.EmptyDir != nil:
+		return nil, nil
+	case volume.Projected == nil:
+		return nil, errors.New("a source that this suite cannot mount")
+	}
+	files := map[string][]byte{}
+	for _, source := range volume.Projected.Sources {
+		if source.ServiceAccountToken == nil {
+			return nil, errors.New("projects what this suite cannot mount")
+		}
+		var audiences []string
+		if a := source.ServiceAccountToken.Audience; a != "" {
+			audiences = []string{a}
+		}
+		token, err := plane.Token(ctx, h.Config, d.Namespace, d.Spec.Template.Spec.ServiceAccountName, audiences...)
+		if err != nil {
+			return nil, err
+		}
+		files[source.ServiceAccountToken.Path] = []byte(token)
+	}
+	return files, nil
+}
+
+func unpack(files map[string][]byte, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making %s: %w", dir, err)
 	}
-	for key, content := range secret.Data {
-		path := filepath.Join(dir, key)
+	for name, content := range files {
+		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path+".new", content, 0o600); err != nil {
-			return fmt.Errorf("writing %s of secret %s: %w", key, secret.Name, err)
+			return fmt.Errorf("writing %s: %w", path, err)
 		}
 		if err := os.Rename(path+".new", path); err != nil {
-			return fmt.Errorf("replacing %s of secret %s: %w", key, secret.Name, err)
+			return fmt.Errorf("replacing %s: %w", path, err)
 		}
 	}
 	return nil

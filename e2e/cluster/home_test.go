@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
@@ -34,9 +35,11 @@ type home struct {
 
 	load   *gauges          // what Prometheus scrapes
 	oracle *oracle          // the forecaster whose plans the tests dictate
+	wire   *wire            // the scaler that writes down what KEDA asks
 	keys   *plane.Authority // signs what KEDA and the scaler of team-c show one another
 	prom   *prometheus      // holds the load's history
 	day    day              // the load of shop/web
+	stage  func() error     // sets the day and starts prom, the first time
 }
 
 // open starts or finds the cluster, applies overlays/e2e, and starts what stands
@@ -65,7 +68,7 @@ func (h *home) find() (err error) {
 	if h.Config, err = config.GetConfig(); err != nil {
 		return fmt.Errorf("reading KUBECONFIG: %w", err)
 	}
-	h.Config.QPS, h.Config.Burst = 200, 400
+	h.Config.QPS = -1 // no limit: the tests watch many objects by polling
 	if h.Client, err = client.New(h.Config, client.Options{}); err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
@@ -107,6 +110,9 @@ func (h *home) furnish(ctx context.Context) (err error) {
 	if _, err := h.publish(ctx, "oracle.kedastral", 8081, h.oracle); err != nil {
 		return err
 	}
+	if h.wire, err = openWire(ctx, h); err != nil {
+		return err
+	}
 	target, err := h.publish(ctx, "load.kedastral", 9100, h.load)
 	if err != nil {
 		return err
@@ -114,12 +120,7 @@ func (h *home) furnish(ctx context.Context) (err error) {
 	if h.prom, err = newPrometheus(ctx, h, target); err != nil {
 		return err
 	}
-	if err := h.stageDay(ctx); err != nil {
-		return err
-	}
-	if err := h.prom.start(ctx); err != nil {
-		return err
-	}
+	h.stage = sync.OnceValue(func() error { return h.stageDay(ctx) })
 	for _, namespace := range []string{"team-a", "team-b"} {
 		if _, err := h.serve(ctx, namespace, "kedastral-scaler"); err != nil {
 			return err
@@ -135,8 +136,10 @@ func (h *home) applyOverlay(ctx context.Context) error {
 	if err := plane.Apply(ctx, h.Client, first); err != nil {
 		return err
 	}
-	if err := h.certify(ctx, "team-c"); err != nil {
-		return err
+	for _, namespace := range []string{"team-c", "vault"} {
+		if err := h.certify(ctx, namespace); err != nil {
+			return err
+		}
 	}
 	return plane.Apply(ctx, h.Client, rest)
 }

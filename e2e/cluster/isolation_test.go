@@ -18,8 +18,8 @@ func TestNamespacesAreApart(t *testing.T) {
 	here.oracle.say(mine.oracle(), 7)
 	here.oracle.say(same.oracle(), 3)
 	mine, same = mine.create(t), same.create(t)
-	mine.reaches(t, 7, time.Minute)
-	same.reaches(t, 3, time.Minute)
+	mine.reaches(t, 7)
+	same.reaches(t, 3)
 
 	seen := newTable("a ScaledObject of team-b", "replicas", "what its author reads")
 	for _, thief := range []struct {
@@ -32,7 +32,7 @@ func TestNamespacesAreApart(t *testing.T) {
 	} {
 		thief.w.Namespace, thief.w.Replicas, thief.w.Max = "team-b", 2, 20
 		w := thief.w.create(t)
-		event := w.hasEvent(t, foreign, time.Minute)
+		event := w.hasEvent(t, foreign)
 		w.stays(t, 2, 3*time.Second)
 		seen.row(thief.what, 2, event)
 	}

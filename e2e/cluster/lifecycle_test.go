@@ -4,14 +4,14 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/kedastral/kedastral/e2e/cluster/plane"
 )
 
 // annotate sets an annotation of the ScaledObject, or removes it when empty.
@@ -41,37 +41,46 @@ func TestPaused(t *testing.T) {
 	w := workload{Namespace: "team-a", Name: "paused"}
 	here.oracle.say(w.oracle(), 6)
 	w = w.create(t)
-	w.reaches(t, 6, time.Minute)
+	w.reaches(t, 6)
 	seen := newTable("what", "told", "replicas", "HPA")
 	w.annotate(t, "autoscaling.keda.sh/paused", "true")
-	if err := plane.Await(t.Context(), time.Minute, func(ctx context.Context) error { return w.hpaGone(ctx) }); err != nil {
-		t.Fatal(err)
-	}
+	await(t, w.hpaGone)
 	here.oracle.say(w.oracle(), 12)
 	w.stays(t, 6, 4*time.Second)
 	seen.row("paused", 12, 6, "deleted")
 	w.annotate(t, "autoscaling.keda.sh/paused", "")
-	w.reaches(t, 12, time.Minute)
+	w.reaches(t, 12)
 	seen.row("resumed", 12, 12, "made again")
 
 	w.annotate(t, "autoscaling.keda.sh/paused-scale-in", "true")
-	time.Sleep(3 * time.Second)
+	await(t, w.scaleInDisabled)
 	here.oracle.say(w.oracle(), 4)
+	w.hears(t, 4)
 	w.stays(t, 12, 4*time.Second)
 	here.oracle.say(w.oracle(), 14)
-	w.reaches(t, 14, time.Minute)
+	w.reaches(t, 14)
 	seen.row("only scale-in paused, told 4 then", 14, 14, "kept")
 	seen.log(t)
 }
 
 func (w workload) hpaGone(ctx context.Context) error {
 	_, err := w.hpa(ctx)
-	switch {
-	case err == nil:
+	if err == nil {
 		return errExists
-	default:
-		return client.IgnoreNotFound(err)
 	}
+	return client.IgnoreNotFound(err)
+}
+
+// scaleInDisabled is an error until the HPA may not lower.
+func (w workload) scaleInDisabled(ctx context.Context) error {
+	hpa, err := w.hpa(ctx)
+	if err != nil {
+		return err
+	}
+	if policy := hpa.Spec.Behavior.ScaleDown.SelectPolicy; policy == nil || *policy != autoscalingv2.DisabledPolicySelect {
+		return errors.New(w.Name + ": the HPA may still lower")
+	}
+	return nil
 }
 
 // Deleting the ScaledObject leaves the Deployment as it is; making it again
@@ -81,19 +90,17 @@ func TestDeletedAndMadeAgain(t *testing.T) {
 	w := workload{Namespace: "team-a", Name: "again"}
 	here.oracle.say(w.oracle(), 6)
 	w = w.create(t)
-	w.reaches(t, 6, time.Minute)
+	w.reaches(t, 6)
 	if err := here.Client.Delete(t.Context(), w.scaledObject()); err != nil {
 		t.Fatal(err)
 	}
-	if err := plane.Await(t.Context(), time.Minute, func(ctx context.Context) error { return w.hpaGone(ctx) }); err != nil {
-		t.Fatal(err)
-	}
+	await(t, w.hpaGone)
 	here.oracle.say(w.oracle(), 9)
 	w.stays(t, 6, 4*time.Second)
 	if err := here.apply(t.Context(), w.objects(t)[1]); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("deleted: stays at 6; made again: 9 after %.1f s", w.reaches(t, 9, time.Minute).Seconds())
+	t.Logf("deleted: stays at 6; made again: 9 after %.1f s", w.reaches(t, 9).Seconds())
 }
 
 // maxReplicaCount cuts a forecast, and nobody is told but the HPA's condition.
@@ -102,7 +109,7 @@ func TestForecastAboveMaximum(t *testing.T) {
 	w := workload{Namespace: "team-a", Name: "ceiling", Max: 8}
 	here.oracle.say(w.oracle(), 30)
 	w = w.create(t)
-	w.reaches(t, 8, time.Minute)
+	w.reaches(t, 8)
 	w.stays(t, 8, 3*time.Second)
 	hpa, err := w.hpa(t.Context())
 	if err != nil {
@@ -121,19 +128,17 @@ func TestFallbackZero(t *testing.T) {
 	w := workload{Namespace: "team-a", Name: "fallback-zero", Zero: true, Fallback: "{failureThreshold: 2, replicas: 0}"}
 	here.oracle.say(w.oracle(), 6)
 	w = w.create(t)
-	w.reaches(t, 6, time.Minute)
+	w.reaches(t, 6)
 	here.oracle.vanish(w.oracle())
 	began := time.Now()
-	w.hasCondition(t, "Fallback", "True", time.Minute)
-	if err := plane.Await(t.Context(), time.Minute, func(ctx context.Context) error {
+	w.hasCondition(t, "Fallback", "True")
+	await(t, func(ctx context.Context) error {
 		is, err := w.now(ctx)
 		if err == nil && is.Spec > 1 {
 			err = fmt.Errorf("still wants %d pods", is.Spec)
 		}
 		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	for range 5 {
 		is, err := w.now(t.Context())
 		if err != nil {

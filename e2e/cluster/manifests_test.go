@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -56,30 +55,21 @@ func careful(t *testing.T) (client.Client, *warnings) {
 	return client.NewDryRunClient(c), heard
 }
 
-// Every overlay and every example is accepted by the API server, by KEDA's
-// webhook and by the restricted Pod Security Standard, without a warning.
+// Every overlay, every component over its bases, and every example is accepted by
+// the API server, by KEDA's webhook and by the restricted Pod Security Standard,
+// without a warning.
 func TestManifestsAreAccepted(t *testing.T) {
 	t.Parallel()
 	monitoring(t)
-	for _, dir := range []string{"overlays/dev", "overlays/e2e", "overlays/production", "examples"} {
-		t.Run(dir, func(t *testing.T) {
+	for _, k := range kustomizations(t) {
+		t.Run(k.path, func(t *testing.T) {
 			dry, heard := careful(t)
-			objects, err := plane.Render(filepath.Join(manifests, dir))
-			if err != nil {
+			first, rest := namespacesFirst(k.render(t))
+			if err := here.apply(t.Context(), first...); err != nil { // a dry run does not make what the others live in
 				t.Fatal(err)
-			}
-			first, rest := namespacesFirst(objects)
-			for _, object := range first { // a dry run does not make what the others live in
-				first := object.DeepCopy()
-				if err := here.apply(t.Context(), first); err != nil {
-					t.Fatal(err)
-				}
 			}
 			seen := newTable("kind", "namespace", "name", "warnings")
 			for _, object := range rest {
-				if dir == "examples" {
-					object.SetNamespace("team-a")
-				}
 				if err := plane.Apply(t.Context(), dry, []*unstructured.Unstructured{object}); err != nil {
 					t.Error(err)
 				}
@@ -149,28 +139,32 @@ func TestRestrictedIsEnforced(t *testing.T) {
 	}
 }
 
-// monitoring adds the Prometheus operator's ServiceMonitor to the cluster.
+// monitoring adds the Prometheus operator's resources that the components use
+// to the cluster.
 func monitoring(t *testing.T) {
 	t.Helper()
-	file := os.Getenv("E2E_SERVICEMONITOR")
-	if file == "" {
-		t.Fatal("E2E_SERVICEMONITOR is not set: the file of the ServiceMonitor's definition; run scripts/e2e")
+	dir := os.Getenv("E2E_MONITORING")
+	if dir == "" {
+		t.Fatal("E2E_MONITORING is not set: the folder of the Prometheus operator's definitions; run scripts/e2e")
 	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := plane.Decode(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := here.apply(t.Context(), objects...); err != nil {
-		t.Fatal(err)
-	}
-	list := &unstructured.UnstructuredList{}
-	list.SetAPIVersion("monitoring.coreos.com/v1")
-	list.SetKind("ServiceMonitorList")
-	if err := plane.Await(t.Context(), time.Minute, func(ctx context.Context) error { return here.Client.List(ctx, list) }); err != nil {
-		t.Fatal(err)
+	for file, kind := range map[string]string{
+		"monitoring.coreos.com_servicemonitors.yaml": "ServiceMonitorList",
+		"monitoring.coreos.com_prometheusrules.yaml": "PrometheusRuleList",
+	} {
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := plane.Decode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := here.apply(t.Context(), objects...); err != nil {
+			t.Fatal(err)
+		}
+		list := &unstructured.UnstructuredList{}
+		list.SetAPIVersion("monitoring.coreos.com/v1")
+		list.SetKind(kind)
+		await(t, func(ctx context.Context) error { return here.Client.List(ctx, list) })
 	}
 }

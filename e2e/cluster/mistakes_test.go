@@ -24,8 +24,8 @@ func TestMistakesAreExplained(t *testing.T) {
 			w := workload{Namespace: "team-a", Name: mistake.name, Metadata: mistake.metadata, Replicas: 3}
 			here.oracle.say(w.oracle(), 9)
 			w = w.create(t)
-			t.Log(w.hasEvent(t, mistake.says, time.Minute))
-			t.Log("Ready is", w.hasCondition(t, "Ready", "False", time.Minute))
+			t.Log(w.hasEvent(t, mistake.says))
+			t.Log("Ready is", w.hasCondition(t, "Ready", "False"))
 			w.stays(t, 3, 3*time.Second) // and nothing is scaled on a guess
 		})
 	}

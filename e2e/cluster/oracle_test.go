@@ -20,8 +20,11 @@ type oracle struct {
 
 // plan is what the oracle says of one workload.
 type plan struct {
-	demand func(time.Time) int // replicas needed at an instant
-	down   bool                // the connection is cut instead of an answer
+	demand func(time.Time) int     // replicas needed at an instant
+	ahead  func(time.Duration) int // instead: that long after the forecast was made
+	once   bool                    // the plan is told once, then the connection is cut
+	down   bool                    // the connection is cut instead of an answer
+	made   time.Time               // what was last told was made then
 }
 
 // The oracle sees twelve minutes ahead. With its step of two seconds and one
@@ -31,7 +34,10 @@ const (
 	step       = 2 * time.Second
 	steps      = 360
 	freshFor   = 2 * step
-	staleAfter = 10 * time.Second
+	staleAfter = 15 * time.Second
+	// The scaler knows a forecast's age to a second, and no better than the answer
+	// was fast, which FETCH_TIMEOUT bounds.
+	blur = 3 * time.Second
 )
 
 func newOracle() *oracle { return &oracle{plans: map[string]plan{}} }
@@ -57,11 +63,29 @@ func (o *oracle) vanish(workload string) {
 	o.plans[workload] = p
 }
 
-func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	workload := r.URL.Query().Get("workload")
+// made is when what the workload was last told was made.
+func (o *oracle) made(workload string) time.Time {
 	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.plans[workload].made
+}
+
+// take is the plan as it stands, to be told now.
+func (o *oracle) take(workload string, now time.Time) (plan, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	p, known := o.plans[workload]
-	o.mu.Unlock()
+	if known && !p.down {
+		next := p
+		next.made, next.down = now.Truncate(step), p.once
+		o.plans[workload] = next
+	}
+	return p, known
+}
+
+func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	workload, now := r.URL.Query().Get("workload"), time.Now()
+	p, known := o.take(workload, now)
 	switch {
 	case p.down:
 		panic(http.ErrAbortHandler) // cuts the connection
@@ -70,7 +94,7 @@ func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = w.Write([]byte(`{"type":"about:blank","title":"Not Found","status":404,"detail":"workload not found"}`))
 	default:
-		p.write(w, workload, time.Now())
+		p.write(w, workload, now)
 	}
 }
 
@@ -78,7 +102,12 @@ func (p plan) write(w http.ResponseWriter, workload string, now time.Time) {
 	from := now.Truncate(step).UTC()
 	values, replicas := make([]float64, steps), make([]int, steps)
 	for i := range steps {
-		replicas[i] = p.demand(from.Add(time.Duration(i) * step))
+		into := time.Duration(i) * step
+		if p.ahead != nil {
+			replicas[i] = p.ahead(into)
+		} else {
+			replicas[i] = p.demand(from.Add(into))
+		}
 		values[i] = float64(replicas[i])
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -27,24 +27,36 @@ func address() string { return fmt.Sprintf("127.0.1.%d", lastAddress.Add(1)) }
 // publish serves handler, here in the test's process, as the Service
 // NAME.NAMESPACE of the cluster, and returns the address on this machine.
 func (h *home) publish(ctx context.Context, service string, port int, handler http.Handler) (string, error) {
+	listener, err := h.expose(ctx, service, port)
+	if err != nil {
+		return "", err
+	}
+	go func() { _ = (&http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}).Serve(listener) }()
+	if h.local != nil {
+		return listener.Addr().String(), nil
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)), nil
+}
+
+// expose listens on this machine for what the cluster knows as the Service
+// NAME.NAMESPACE.
+func (h *home) expose(ctx context.Context, service string, port int) (net.Listener, error) {
 	at := net.JoinHostPort("0.0.0.0", "0")
 	if h.local != nil {
 		ip := address()
 		at = net.JoinHostPort(ip, strconv.Itoa(port))
 		if err := h.hosts.Set(service, ip); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	listener, err := net.Listen("tcp", at)
 	if err != nil {
-		return "", fmt.Errorf("publishing %s: %w", service, err)
+		return nil, fmt.Errorf("exposing %s: %w", service, err)
 	}
-	bound := listener.Addr().(*net.TCPAddr)
-	go func() { _ = (&http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}).Serve(listener) }()
-	if h.local != nil {
-		return bound.String(), nil
+	if h.local == nil {
+		err = h.point(ctx, service, port, listener.Addr().(*net.TCPAddr).Port)
 	}
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(bound.Port)), h.point(ctx, service, port, bound.Port)
+	return listener, err
 }
 
 // point makes a Service of the cluster lead to a port of this machine.

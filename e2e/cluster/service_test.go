@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,7 +18,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 
@@ -92,18 +92,30 @@ func (s *service) announce(ctx context.Context) error {
 	defer s.mu.Unlock()
 	var addresses []string
 	for _, p := range s.pods {
-		if err := plane.Await(ctx, time.Minute, func(ctx context.Context) error {
+		if err := plane.Await(ctx, patience, func(ctx context.Context) error {
 			if p.process.Ended() {
 				log, _ := os.ReadFile(p.process.Log)
 				return fmt.Errorf("%s ended: %s", p.process.Name, log)
 			}
-			return plane.Healthy(ctx, s.url(p)+"/healthz")
+			return s.alive(ctx, p)
 		}); err != nil {
 			return err
 		}
 		addresses = append(addresses, p.address)
 	}
 	return s.h.hosts.Set(s.deploy.Name+"."+s.deploy.Namespace, addresses...)
+}
+
+// alive asks what the kubelet asks by the container's liveness probe.
+func (s *service) alive(ctx context.Context, p *pod) error {
+	if s.deploy.Spec.Template.Spec.Containers[0].LivenessProbe.TCPSocket == nil {
+		return plane.Healthy(ctx, s.url(p)+"/healthz")
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(s.url(p), "http://"))
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // url is where the replica's HTTP port answers.
@@ -116,10 +128,8 @@ func (s *service) url(p *pod) string {
 	return ""
 }
 
-// freeze stops a replica as a kernel would that no longer schedules it; thaw
-// lets it run again.
+// freeze stops a replica as a kernel would that no longer schedules it.
 func (s *service) freeze(i int) { s.pods[i].process.Signal(syscall.SIGSTOP) }
-func (s *service) thaw(i int)   { s.pods[i].process.Signal(syscall.SIGCONT) }
 
 // kill ends a replica without a word; its address stays announced, as it does
 // until a kubelet notices.
@@ -198,7 +208,7 @@ func (h *home) body(t *testing.T, s *service, path string) string {
 
 // rolledOut waits for the Deployment of a cluster.
 func (s *service) rolledOut(ctx context.Context) error {
-	return plane.Await(ctx, 3*time.Minute, func(ctx context.Context) error {
+	return plane.Await(ctx, patience, func(ctx context.Context) error {
 		var d appsv1.Deployment
 		w := workload{Namespace: s.deploy.Namespace, Name: s.deploy.Name}
 		if err := s.h.Client.Get(ctx, w.key(), &d); err != nil {

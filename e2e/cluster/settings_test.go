@@ -5,39 +5,39 @@ package cluster
 import (
 	"context"
 	"os"
-	"path/filepath"
+	"strings"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/kedastral/kedastral/e2e/cluster/plane"
 )
 
-// Our binaries start with the environment that each overlay gives them: they
-// refuse a variable that they do not know, or a value that breaks a rule.
+// Our binaries start with the environment that each overlay, and each component
+// on its own, gives them: they refuse a variable that they do not know, or a value
+// that breaks a rule.
 func TestSettingsAreUnderstood(t *testing.T) {
 	t.Parallel()
 	if here.local == nil {
 		t.Skip("the pods of overlays/e2e run; other overlays are not deployed on a cluster")
 	}
-	for _, namespace := range []string{"team-a", "team-b"} { // production mounts Secrets
+	for _, namespace := range []string{"team-a", "team-b"} { // those that mount Secrets
 		if err := here.certify(t.Context(), namespace); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, overlay := range []string{"overlays/dev", "overlays/production"} {
-		objects, err := plane.Render(filepath.Join(manifests, overlay))
-		if err != nil {
-			t.Fatal(err)
+	for _, k := range kustomizations(t) {
+		if k.path == "overlays/e2e" || strings.HasPrefix(k.path, "examples") {
+			continue // every test starts the former, nobody the latter
 		}
+		objects := k.render(t)
 		there := *here
 		there.overlay = objects
 		for _, object := range objects {
 			if object.GetKind() != "Deployment" {
 				continue
 			}
-			t.Run(overlay+"/"+object.GetNamespace(), func(t *testing.T) {
+			t.Run(k.path+"/"+object.GetNamespace()+"/"+object.GetName(), func(t *testing.T) {
 				d, err := manifest[appsv1.Deployment](objects, "Deployment", object.GetNamespace(), object.GetName())
 				if err != nil {
 					t.Fatal(err)
@@ -56,9 +56,12 @@ func understood(t *testing.T, s *service) {
 		t.Fatal(err)
 	}
 	defer p.process.Stop()
-	if err := plane.Await(t.Context(), time.Minute, func(ctx context.Context) error {
-		return plane.Healthy(ctx, s.url(p)+"/healthz")
-	}); err != nil {
+	if err := plane.Await(t.Context(), patience, func(ctx context.Context) error {
+		if p.process.Ended() {
+			return nil
+		}
+		return s.alive(ctx, p)
+	}); err != nil || p.process.Ended() {
 		log, _ := os.ReadFile(p.process.Log)
 		t.Fatalf("%v: %s", err, log)
 	}

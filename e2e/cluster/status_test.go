@@ -18,6 +18,18 @@ import (
 	"github.com/kedastral/kedastral/e2e/cluster/plane"
 )
 
+// patience is how long anything may take that only has to happen: a machine busy
+// with other things makes everything late.
+const patience = 4 * time.Minute
+
+// await waits until ready answers without an error.
+func await(t *testing.T, ready func(context.Context) error) {
+	t.Helper()
+	if err := plane.Await(t.Context(), patience, ready); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // condition is the ScaledObject's condition as "Status Reason: Message".
 func (w workload) condition(ctx context.Context, kind string) (string, error) {
 	object := &unstructured.Unstructured{}
@@ -36,50 +48,46 @@ func (w workload) condition(ctx context.Context, kind string) (string, error) {
 }
 
 // hasCondition waits for a condition that begins so.
-func (w workload) hasCondition(t *testing.T, kind, beginning string, within time.Duration) string {
+func (w workload) hasCondition(t *testing.T, kind, beginning string) string {
 	t.Helper()
 	var is string
-	if err := plane.Await(t.Context(), within, func(ctx context.Context) (err error) {
+	await(t, func(ctx context.Context) (err error) {
 		if is, err = w.condition(ctx, kind); err == nil && !strings.HasPrefix(is, beginning) {
 			err = fmt.Errorf("%s: condition %s is %q; want %q", w.Name, kind, is, beginning)
 		}
 		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	return is
 }
 
-// scalingActive waits for the HPA's condition ScalingActive and says its reason.
-func (w workload) scalingActive(t *testing.T, status corev1.ConditionStatus, within time.Duration) string {
-	t.Helper()
-	var is string
-	if err := plane.Await(t.Context(), within, func(ctx context.Context) error {
-		hpa, err := w.hpa(ctx)
-		if err != nil {
-			return err
+// hpaCondition is the HPA's condition as "Status Reason: Message".
+func (w workload) hpaCondition(ctx context.Context, kind autoscalingv2.HorizontalPodAutoscalerConditionType) (string, error) {
+	hpa, err := w.hpa(ctx)
+	for _, c := range hpa.Status.Conditions {
+		if c.Type == kind {
+			return fmt.Sprintf("%s %s: %s", c.Status, c.Reason, c.Message), err
 		}
-		for _, c := range hpa.Status.Conditions {
-			if c.Type != autoscalingv2.ScalingActive {
-				continue
-			}
-			is = fmt.Sprintf("%s %s: %s", c.Status, c.Reason, c.Message)
-			if c.Status == status {
-				return nil
-			}
-		}
-		return fmt.Errorf("%s: ScalingActive is %q; want %s", w.Name, is, status)
-	}); err != nil {
-		t.Fatal(err)
 	}
+	return "", err
+}
+
+// scalingActive waits for the HPA's condition ScalingActive.
+func (w workload) scalingActive(t *testing.T, status corev1.ConditionStatus) (is string) {
+	t.Helper()
+	await(t, func(ctx context.Context) (err error) {
+		if is, err = w.hpaCondition(ctx, autoscalingv2.ScalingActive); err == nil && !strings.HasPrefix(is, string(status)) {
+			err = fmt.Errorf("%s: ScalingActive is %q; want %s", w.Name, is, status)
+		}
+		return err
+	})
 	return is
 }
 
 // hasEvent waits for an event on the ScaledObject or its HPA that says text.
-func (w workload) hasEvent(t *testing.T, text string, within time.Duration) string {
+func (w workload) hasEvent(t *testing.T, text string) string {
 	t.Helper()
 	var found string
-	if err := plane.Await(t.Context(), within, func(ctx context.Context) error {
+	await(t, func(ctx context.Context) error {
 		var events corev1.EventList
 		if err := here.Client.List(ctx, &events, client.InNamespace(w.Namespace)); err != nil {
 			return err
@@ -97,9 +105,7 @@ func (w workload) hasEvent(t *testing.T, text string, within time.Duration) stri
 			seen = append(seen, line)
 		}
 		return fmt.Errorf("%s: no event says %q, only:\n%s", w.Name, text, strings.Join(seen, "\n"))
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	return found
 }
 
@@ -131,6 +137,8 @@ func (t *table) row(cells ...any) {
 
 func (t *table) log(to *testing.T) {
 	to.Helper()
-	t.w.Flush()
+	if err := t.w.Flush(); err != nil {
+		to.Error(err)
+	}
 	to.Log("\n" + t.text.String())
 }

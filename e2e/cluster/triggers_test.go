@@ -4,13 +4,12 @@ package cluster
 
 import (
 	"testing"
-	"time"
 )
 
 // The HPA takes the larger of our trigger and a reactive one, whichever it is.
 func TestLargerTriggerWins(t *testing.T) {
 	t.Parallel()
-	w := workload{Namespace: "team-a", Name: "larger", Triggers: reactive("team-a/larger", 10)}
+	w := workload{Namespace: "team-a", Name: "larger", Triggers: reactive(t, "team-a/larger", 10)}
 	here.oracle.say(w.oracle(), 4)
 	here.load.set(w.oracle(), steady(10))
 	w = w.create(t)
@@ -25,7 +24,7 @@ func TestLargerTriggerWins(t *testing.T) {
 	} {
 		here.oracle.say(w.oracle(), now.ours)
 		here.load.set(w.oracle(), steady(float64(now.load)))
-		seen.row(now.ours, now.load/10, now.want, w.reaches(t, now.want, time.Minute))
+		seen.row(now.ours, now.load/10, now.want, w.reaches(t, now.want))
 	}
 	seen.log(t)
 }

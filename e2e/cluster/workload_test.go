@@ -27,12 +27,16 @@ type workload struct {
 	Replicas        int    // that the Deployment starts with; 1
 	Min, Max        int    // of the ScaledObject; 1 (or 0 with Zero), 200
 	Zero            bool   // may be scaled to zero
+	Poll            int    // seconds of pollingInterval; 2 with Zero, else KEDA's own
 	Tolerance       string // of the HPA, both ways; "0", or "default" for none
 	Fallback        string // the field's YAML
 	Triggers        string // YAML of a list; ours alone
 	Push            bool   // ours as external-push
 	Scaler          string // host of our scaler; the namespace's own
-	Metadata        string // more keys of our trigger, as YAML pairs
+	Metadata        string // more keys of our trigger's metadata, as YAML pairs
+	Trigger         string // more of our trigger, as YAML pairs
+	Spec            string // more of the ScaledObject, as YAML pairs
+	Advanced        string // more of its field advanced, as YAML pairs
 	Secured         bool   // ours with the namespace's client certificate
 	ReadyAfter      time.Duration
 	Stabilize       int // seconds of scaleDown stabilization
@@ -59,7 +63,7 @@ spec:
       containers:
         - name: app
           image: kedastral-scaler:e2e
-          env: [{name: NAMESPACE, value: idle}, {name: FORECASTER_URL, value: "http://idle:8081"}]
+          env: [{name: NAMESPACE, value: idle}, {name: FORECASTER_URL, value: "http://idle:8081"}, {name: FORECASTER_AUTH, value: none}]
           readinessProbe: {httpGet: {path: /healthz, port: 8082}, initialDelaySeconds: {{.ReadySeconds}}, periodSeconds: 1}
           securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
 ---
@@ -68,12 +72,14 @@ kind: ScaledObject
 metadata: {name: {{.Name}}, namespace: {{.Namespace}}}
 spec:
   scaleTargetRef: {name: {{.Name}}}
-  {{if .Zero}}pollingInterval: 2{{end}}
+  {{if .Poll}}pollingInterval: {{.Poll}}{{end}}
   cooldownPeriod: 3
   minReplicaCount: {{.Min}}
   maxReplicaCount: {{.Max}}
   {{if .Fallback}}fallback: {{.Fallback}}{{end}}
+  {{.Spec}}
   advanced:
+    {{.Advanced}}
     horizontalPodAutoscalerConfig:
       behavior:
         scaleUp:
@@ -88,6 +94,7 @@ spec:
   {{if .Scaler}}
   - type: {{if .Push}}external-push{{else}}external{{end}}
     name: predict
+    {{.Trigger}}
     metadata: { scalerAddress: "{{.Scaler}}:50051" {{if .Metadata}}, {{.Metadata}}{{end}} }
     {{if .Secured}}authenticationRef: {name: kedastral-scaler-client}{{end}}
   {{end}}
@@ -102,8 +109,13 @@ func (w workload) key() client.ObjectKey {
 	return client.ObjectKey{Namespace: w.Namespace, Name: w.Name}
 }
 
-// reactive is KEDA's own trigger on the load that we tell Prometheus.
-func reactive(of string, perPod int) string {
+// reactive is KEDA's own trigger on the load that we tell Prometheus, which it
+// starts where nobody has yet.
+func reactive(t *testing.T, of string, perPod int) string {
+	t.Helper()
+	if err := here.stage(); err != nil {
+		t.Fatal(err)
+	}
 	return fmt.Sprintf(`
   - type: prometheus
     name: react
@@ -120,6 +132,9 @@ func (w workload) create(t *testing.T) workload {
 	}
 	if w.Min == 0 && !w.Zero {
 		w.Min = 1
+	}
+	if w.Zero && w.Poll == 0 {
+		w.Poll = 2
 	}
 	if w.Tolerance == "" {
 		w.Tolerance = "0"
@@ -191,7 +206,7 @@ func (w workload) hpa(ctx context.Context) (hpa autoscalingv2.HorizontalPodAutos
 // it divided by the replicas there are.
 func (w workload) hears(t *testing.T, told int) {
 	t.Helper()
-	if err := plane.Await(t.Context(), time.Minute, func(ctx context.Context) error {
+	await(t, func(ctx context.Context) error {
 		hpa, err := w.hpa(ctx)
 		if err != nil {
 			return err
@@ -207,9 +222,7 @@ func (w workload) hears(t *testing.T, told int) {
 			err = fmt.Errorf("%s: the HPA heard %.2f; want %d", w.Name, heard, told)
 		}
 		return cmp.Or(err, fmt.Errorf("%s: the HPA heard nothing", w.Name))
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 }
 
 // oracle is the workload's name on the wire.
@@ -217,18 +230,16 @@ func (w workload) oracle() string { return w.Namespace + "/" + w.Name }
 
 // reaches waits until the Deployment wants and has n ready pods, and says how
 // long that took.
-func (w workload) reaches(t *testing.T, n int, within time.Duration) time.Duration {
+func (w workload) reaches(t *testing.T, n int) time.Duration {
 	t.Helper()
 	began := time.Now()
-	if err := plane.Await(t.Context(), within, func(ctx context.Context) error {
+	await(t, func(ctx context.Context) error {
 		is, err := w.now(ctx)
 		if err == nil && (is.Spec != n || is.Ready != n) {
 			err = fmt.Errorf("%s: %d replicas wanted, %d ready; want %d", w.Name, is.Spec, is.Ready, n)
 		}
 		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	return time.Since(began)
 }
 

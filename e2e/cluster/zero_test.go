@@ -5,11 +5,9 @@ package cluster
 import (
 	"context"
 	"errors"
-	"math"
+	"fmt"
 	"testing"
 	"time"
-
-	"github.com/kedastral/kedastral/e2e/cluster/plane"
 )
 
 // A workload at zero wakes before its demand, by the lead time, and goes back to
@@ -17,60 +15,81 @@ import (
 func TestScaleToZeroAndBack(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []struct {
-		name string
-		push bool
-	}{{"external", false}, {"external-push", true}} {
+		name, asks string
+		push       bool
+	}{{"external", "IsActive", false}, {"external-push", "StreamIsActive", true}} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
-			const lead = 30 * time.Second
-			w := workload{Namespace: "team-a", Name: "zero-" + kind.name, Push: kind.push, Zero: true, Metadata: `leadTime: 30s`}
-			wakes := time.Now().Add(70 * time.Second)
-			sleeps := wakes.Add(15 * time.Second)
+			const lead = time.Minute
+			w := workload{Namespace: "team-a", Name: "zero-" + kind.name, Push: kind.push, Zero: true, Metadata: "leadTime: " + lead.String()}.between()
+			here.oracle.say(w.oracle(), 0)
+			w = w.create(t)
+			w.reaches(t, 0)
+
+			demand := time.Now().Add(lead + 10*time.Second).Truncate(step)
+			ends := demand.Add(10 * time.Second)
 			here.oracle.dictate(w.oracle(), plan{demand: func(at time.Time) int {
-				if at.Before(wakes) || !at.Before(sleeps) {
+				if at.Before(demand) || !at.Before(ends) {
 					return 0
 				}
 				return 5
 			}})
-			w = w.create(t)
 			seen := newTable("what", "seconds from the demand")
-			since := func() float64 { return math.Round(time.Since(wakes).Seconds()*10) / 10 }
-
-			w.reaches(t, 0, time.Minute)
-			seen.row("at zero", since())
-			w.wakes(t, time.Minute)
-			stirred := since()
-			seen.row("no longer at zero", stirred)
-			w.reaches(t, 5, time.Minute)
-			woke := since()
-			seen.row("5 ready", woke)
-			w.stays(t, 5, time.Until(sleeps))
-			seen.row("still 5", since())
-			w.reaches(t, 0, time.Minute)
-			seen.row("back at zero", since())
+			since := func(at time.Time) string { return fmt.Sprintf("%+.1f", at.Sub(demand).Seconds()) }
+			stirred := w.wakes(t)
+			seen.row("no longer at zero", since(stirred))
+			w.reaches(t, 5)
+			seen.row("5 ready", since(time.Now()))
+			if now := time.Now(); now.After(demand) {
+				t.Errorf("5 were ready %v after the demand came", now.Sub(demand))
+			}
+			w.stays(t, 5, time.Until(ends))
+			seen.row("still 5", since(time.Now()))
+			w.reaches(t, 0)
+			seen.row("back at zero", since(time.Now()))
+			if here.local != nil {
+				first := w.wokenAt(t, kind.asks, demand.Add(-lead), ends)
+				seen.row("told to wake, at KEDA's first question that was due", since(first))
+				if stirred.Before(first) {
+					t.Errorf("woke %v before anybody said so", first.Sub(stirred))
+				}
+			}
 			seen.log(t)
-			// KEDA asks every two seconds; what is pushed needs no asking. The rest of
-			// the margin is for a machine that is busy with other things.
-			if stirred > -lead.Seconds()/2 || stirred < -lead.Seconds()-3 {
-				t.Errorf("woke %.1f s before the demand; the lead time is %v", -stirred, lead)
-			}
-			if woke > 0 {
-				t.Errorf("5 were ready %.1f s after the demand came", woke)
-			}
 		})
 	}
 }
 
-// wakes waits until the Deployment wants a pod.
-func (w workload) wakes(t *testing.T, within time.Duration) {
+// wokenAt is when KEDA was first told that the workload is active. When it asks
+// is its own affair; each answer must be right at the time it was given.
+func (w workload) wokenAt(t *testing.T, method string, due, ends time.Time) (first time.Time) {
 	t.Helper()
-	if err := plane.Await(t.Context(), within, func(ctx context.Context) error {
+	for _, c := range here.wire.heard(w, method) {
+		switch active := c.value > 0; {
+		case c.err != nil:
+			t.Errorf("%s %v after the wake-up was due: %v", method, c.asked.Sub(due), c.err)
+		case active && c.answered.Before(due):
+			t.Errorf("%s told to wake %v too early", method, due.Sub(c.answered))
+		case !active && c.asked.After(due.Add(blur)) && c.answered.Before(ends):
+			t.Errorf("%s told to sleep %v after the wake-up was due", method, c.asked.Sub(due))
+		case active && first.IsZero():
+			first = c.answered
+		}
+	}
+	if first.IsZero() {
+		t.Errorf("%s: nobody told KEDA to wake it by %s", w.Name, method)
+	}
+	return first
+}
+
+// wakes waits until the Deployment wants a pod, and says when that was seen.
+func (w workload) wakes(t *testing.T) time.Time {
+	t.Helper()
+	await(t, func(ctx context.Context) error {
 		is, err := w.now(ctx)
 		if err == nil && is.Spec == 0 {
 			err = errors.New(w.Name + " is still at zero")
 		}
 		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
+	return time.Now()
 }

@@ -28,12 +28,13 @@ const (
 	maxReplicas  = 60
 	startup      = 3 * time.Minute
 	lead         = 5 * time.Minute
-	quantile     = "0.95"
+	quantile     = 0.95
 )
 
 // options are what the command line sets.
 type options struct {
 	bin, trace string
+	picture    string
 	speed      float64
 	keep       bool
 }
@@ -45,7 +46,8 @@ func main() {
 	flag.StringVar(&o.bin, "bin", "out", "folder with the built forecaster and scaler")
 	flag.StringVar(&o.trace, "trace", "e2e/demo/nasa-http.csv", "recorded load, timestamp,value; its last day is replayed")
 	flag.Float64Var(&o.speed, "speed", 600, "how much faster than real time to replay")
-	flag.BoolVar(&o.keep, "keep", false, "leave the services running after the replay, until interrupted")
+	flag.BoolVar(&o.keep, "keep", false, "leave the services running after the replay, the recording beginning again, until interrupted")
+	flag.StringVar(&o.picture, "picture", "", "file to draw the replayed morning into, instead of running the services")
 	flag.Parse()
 	if err := run(ctx, o, os.Stdout); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -55,6 +57,9 @@ func main() {
 
 // run starts the services, replays the day and prints what came of it.
 func run(ctx context.Context, o options, out *os.File) error {
+	if o.picture != "" {
+		return paint(ctx, o.trace, o.picture)
+	}
 	if o.speed <= 0 {
 		return fmt.Errorf("-speed=%v: must be positive", o.speed)
 	}
@@ -79,7 +84,7 @@ func run(ctx context.Context, o options, out *os.File) error {
 	}
 	r.summary(out)
 	if o.keep {
-		fmt.Fprintf(out, "\nStill running, until interrupted:\n%s", s.urls())
+		fmt.Fprintf(out, "\nStill running, until interrupted; after its last day the recording goes on with its first:\n%s", s.urls())
 		<-ctx.Done()
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -100,7 +99,7 @@ func (r *replay) forecast(ctx context.Context) float64 {
 	highest := math.NaN()
 	from := int(age / s.Step())
 	for _, q := range s.Quantiles {
-		if strconv.FormatFloat(q.Level, 'g', -1, 64) == quantile && from < len(q.Values) {
+		if q.Level == quantile && from < len(q.Values) {
 			highest = slices.Max(q.Values[from:min(from+int(lead/s.Step()), len(q.Values))])
 		}
 	}

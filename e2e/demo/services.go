@@ -1,28 +1,23 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
-	"syscall"
 	"time"
 
+	"github.com/kedastral/kedastral/e2e/process"
 	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
 // services are the two real binaries, running, and the clock of the recording.
 type services struct {
-	forecaster, scaler         *process
+	forecaster, scaler         *process.Process
 	forecasterHTTP, scalerHTTP string
 	scalerGRPC                 string
 	clock                      clock.Clock
@@ -35,24 +30,24 @@ const ahead = 20 * time.Minute
 // startServices runs the forecaster on the recording and the scaler on the
 // forecaster, and returns once there is a forecast.
 func startServices(ctx context.Context, o options, day time.Time) (*services, error) {
-	ports, err := freePorts(3)
+	ports, err := process.FreeAddresses(3)
 	if err != nil {
 		return nil, err
 	}
 	s := &services{forecasterHTTP: ports[0], scalerGRPC: ports[1], scalerHTTP: ports[2]}
 	speed := strconv.FormatFloat(o.speed, 'g', -1, 64)
 	s.forecaster, err = launch(filepath.Join(o.bin, "forecaster"), map[string]string{
-		"HTTP_ADDR": s.forecasterHTTP, "SOURCE": "recorded", "RECORDED_FILE": o.trace, "RECORDED_SPEED": speed,
-		"RECORDED_FROM": day.Add(-ahead).Format(time.RFC3339),
-		"WORKLOADS":     workload, "DEFAULT_METRIC": "requests per minute", "DEFAULT_TIMEZONE": zone, "DEFAULT_WINDOW": "14d",
-		"DEFAULT_TARGET_PER_POD": fmt.Sprint(targetPerPod), "DEFAULT_QUANTILE": quantile, "DEFAULT_HEADROOM": "1",
+		"HTTP_ADDR": s.forecasterHTTP, "FORECASTER_AUTH": "none", "SOURCE": "recorded", "RECORDED_FILE": o.trace, "RECORDED_SPEED": speed,
+		"RECORDED_FROM": day.Add(-ahead).Format(time.RFC3339), "RECORDED_LOOP": strconv.FormatBool(o.keep),
+		"WORKLOADS": workload, "DEFAULT_METRIC": "requests per minute", "DEFAULT_TIMEZONE": zone, "DEFAULT_WINDOW": "14d",
+		"DEFAULT_TARGET_PER_POD": fmt.Sprint(targetPerPod), "DEFAULT_QUANTILE": fmt.Sprint(quantile), "DEFAULT_HEADROOM": "1",
 		"DEFAULT_MIN_REPLICAS": strconv.Itoa(minReplicas), "DEFAULT_MAX_REPLICAS": strconv.Itoa(maxReplicas),
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.scaler, err = launch(filepath.Join(o.bin, "scaler"), map[string]string{
-		"NAMESPACE": namespace, "FORECASTER_URL": "http://" + s.forecasterHTTP, "GRPC_ADDR": s.scalerGRPC, "HTTP_ADDR": s.scalerHTTP,
+		"NAMESPACE": namespace, "FORECASTER_URL": "http://" + s.forecasterHTTP, "FORECASTER_AUTH": "none", "GRPC_ADDR": s.scalerGRPC, "HTTP_ADDR": s.scalerHTTP,
 		"CLOCK_SPEED": speed,
 	})
 	if err == nil {
@@ -79,9 +74,9 @@ func (s *services) await(ctx context.Context, speed float64) error {
 		select {
 		case <-patience.Done():
 			return fmt.Errorf("waiting for the first forecast: %w", err)
-		case <-s.forecaster.done:
+		case <-s.forecaster.Done():
 			return fmt.Errorf("the forecaster ended: %w", err)
-		case <-s.scaler.done:
+		case <-s.scaler.Done():
 			return fmt.Errorf("the scaler ended: %w", err)
 		case <-time.After(20 * time.Millisecond):
 		}
@@ -121,98 +116,40 @@ func (s *services) current(ctx context.Context) (forecast.Snapshot, time.Duratio
 }
 
 func (s *services) stop() {
-	for _, p := range []*process{s.scaler, s.forecaster} {
+	for _, p := range []*process.Process{s.scaler, s.forecaster} {
 		if p != nil {
-			p.stop()
+			_ = p.Stop(15 * time.Second) // how it ended is told by its log
 		}
 	}
 }
 
 func (s *services) logs() string {
-	text := "the forecaster logged:\n" + s.forecaster.log.String()
+	text := "the forecaster logged:\n" + tail(s.forecaster)
 	if s.scaler != nil {
-		text += "the scaler logged:\n" + s.scaler.log.String()
+		text += "the scaler logged:\n" + tail(s.scaler)
 	}
 	return text
 }
 
 func (s *services) urls() string {
-	return fmt.Sprintf("  page       http://%s/ (the recording has ended, and it says so)\n  forecast   http://%s/forecast/current?workload=%s\n  why        http://%s/forecast/explain?workload=%s\n"+
+	return fmt.Sprintf("  page       http://%s/\n  forecast   http://%s/forecast/current?workload=%s\n  why        http://%s/forecast/explain?workload=%s\n"+
 		"  workloads  http://%s/workloads\n  metrics    http://%s/metrics and http://%s/metrics\n  KEDA asks  %s\n",
 		s.forecasterHTTP, s.forecasterHTTP, workload, s.forecasterHTTP, workload, s.forecasterHTTP, s.forecasterHTTP, s.scalerHTTP, s.scalerGRPC)
 }
 
-// process is a running binary and the end of what it has logged.
-type process struct {
-	cmd  *exec.Cmd
-	log  *tail
-	done chan struct{}
-}
-
-// tail keeps the newest of what is written to it.
-type tail struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-const tailBytes = 4 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	n, err := t.buf.Write(p)
-	if extra := t.buf.Len() - tailBytes; extra > 0 {
-		t.buf.Next(extra)
-	}
-	return n, err
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.buf.String()
-}
-
 // launch starts a binary with exactly this environment.
-func launch(binary string, environment map[string]string) (*process, error) {
-	p := &process{cmd: exec.Command(binary), log: &tail{}, done: make(chan struct{})}
-	p.cmd.Env = []string{}
-	for name, value := range environment {
-		p.cmd.Env = append(p.cmd.Env, name+"="+value)
+func launch(binary string, environment map[string]string) (*process.Process, error) {
+	p, err := process.Start(binary, environment)
+	if err != nil {
+		return nil, fmt.Errorf("%w (go build -o out/ ./forecaster ./scaler)", err)
 	}
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt is for the demo, which then ends them in order
-	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w (go build -o out/ ./forecaster ./scaler)", binary, err)
-	}
-	go func() {
-		_ = p.cmd.Wait() // how it ended is told by its log
-		close(p.done)
-	}()
 	return p, nil
 }
 
-// stop asks the process to end and waits; one that does not is killed.
-func (p *process) stop() {
-	_ = p.cmd.Process.Signal(os.Interrupt) // it may have ended
-	select {
-	case <-p.done:
-	case <-time.After(15 * time.Second):
-		_ = p.cmd.Process.Kill()
-		<-p.done
-	}
+// tail is the end of what a process has logged.
+func tail(p *process.Process) string {
+	text := p.Log.String()
+	return text[max(0, len(text)-tailBytes):]
 }
 
-// freePorts are addresses of the loopback that were free a moment ago.
-func freePorts(n int) ([]string, error) {
-	var addresses []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("finding a free port: %w", err)
-		}
-		defer l.Close()
-		addresses = append(addresses, l.Addr().String())
-	}
-	return addresses, nil
-}
+const tailBytes = 4 << 10

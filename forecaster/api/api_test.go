@@ -48,17 +48,19 @@ func (answers) Workloads() []engine.Status {
 	return []engine.Status{{Workload: "shop/web", State: engine.Forecasting}}
 }
 
-func (a answers) Explain(workload string) (engine.Explanation, error) {
+func (a answers) Explain(workload string, lead time.Duration) (engine.Explanation, error) {
 	if _, err := a.Latest(context.Background(), workload); err != nil {
 		return engine.Explanation{}, err
 	}
-	return engine.Explanation{Words: []string{"3 replicas."}}, nil
+	return engine.Explanation{Summary: lead.String(), Words: []string{"3 replicas."}}, nil
 }
+
+func answeredAt() time.Time { return noon.Add(95*time.Second + 900*time.Millisecond) }
 
 func handler(log *slog.Logger, reg *prometheus.Registry) http.Handler {
 	well := func(context.Context) error { return nil }
 	return api.New(api.Options{
-		Engine: answers{}, Now: func() time.Time { return noon.Add(95*time.Second + 900*time.Millisecond) },
+		Engine: answers{}, Now: answeredAt,
 		Log: log, Metrics: reg, Probes: telemetry.Handler(reg, well, well),
 	})
 }
@@ -120,6 +122,9 @@ func TestProblems(t *testing.T) {
 	}{
 		{"GET", "/forecast/current?workload=shop/other", 404, "workload not found: shop/other"},
 		{"GET", "/forecast/explain?workload=shop/other", 404, "workload not found: shop/other"},
+		{"GET", "/forecast/explain?workload=shop/web&lead=soon", 400, "lead=\"soon\": must be a duration"},
+		{"GET", "/forecast/explain?workload=shop/web&lead=-1s", 400, "from 0s"},
+		{"GET", "/forecast/explain?workload=shop/web&lead=1000h", 400, "to 168h0m0s"},
 		{"GET", "/forecast/current?workload=shop/new", 503, "no forecast yet: shop/new: too little history"},
 		{"GET", "/forecast/current?workload=shop/broken", 500, "log says more"},
 		{"GET", "/forecast/current?workload=shop/panic", 500, "log says more"},
@@ -174,8 +179,11 @@ func TestWorkloadsAndExplain(t *testing.T) {
 	}
 	var x engine.Explanation
 	w = do(quiet(), "GET", "/forecast/explain?workload=shop/web")
-	if err := json.Unmarshal(w.Body.Bytes(), &x); err != nil || len(x.Words) != 1 {
-		t.Errorf("GET /forecast/explain = %s; want its words (%v)", w.Body, err)
+	if err := json.Unmarshal(w.Body.Bytes(), &x); err != nil || len(x.Words) != 1 || x.Summary != "5m0s" {
+		t.Errorf("GET /forecast/explain = %s; want its words, for a lead of 5m (%v)", w.Body, err)
+	}
+	if w = do(quiet(), "GET", "/forecast/explain?workload=shop/web&lead=90s"); !strings.Contains(w.Body.String(), `"1m30s"`) {
+		t.Errorf("GET /forecast/explain?lead=90s = %s; want it for that lead", w.Body)
 	}
 }
 

@@ -31,7 +31,7 @@ func (s sound) Latest(ctx context.Context, workload string) (forecast.Snapshot, 
 	return s.answers.Latest(ctx, workload)
 }
 
-func (s sound) Explain(workload string) (engine.Explanation, error) {
+func (s sound) Explain(workload string, _ time.Duration) (engine.Explanation, error) {
 	if _, err := s.Latest(context.Background(), workload); err != nil {
 		return engine.Explanation{}, err
 	}

@@ -84,11 +84,12 @@ func Run(ctx context.Context, w engine.Workload, history series.DataFrame, last 
 func origin(ctx context.Context, p *engine.Pipeline, padded series.DataFrame, at time.Time) (Origin, error) {
 	from, to := padded.Index(p.Start(at)), padded.Index(at)
 	past := series.DataFrame{Start: p.Start(at), Step: padded.Step, Values: padded.Values[from:to:to]}
-	if err := p.Train(ctx, past); err != nil {
-		return Origin{}, err
-	}
+	fault := p.Train(ctx, past) // the fit before may stand
 	s, d, err := p.Snapshot(ctx, past)
-	return Origin{Snapshot: s, Surprise: d.Lift}, err
+	if err != nil {
+		return Origin{}, errors.Join(fault, err)
+	}
+	return Origin{Snapshot: s, Surprise: d.Lift}, nil
 }
 
 // up is the first multiple of d since the Unix epoch at or after t.

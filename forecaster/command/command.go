@@ -1,7 +1,8 @@
 // Package command is what the forecaster does besides serving: one forecast of
-// a file, and a backtest of a file or of a configured workload.
+// a file, a backtest of a file or of a configured workload, and the question
+// to a running forecaster why a count is what it is.
 //
-// Both take flags, not variables: they are typed by a person or a script and
+// All take flags, not variables: they are typed by a person or a script and
 // set up nothing that lasts. What they compute is the engine's own pipeline.
 package command
 

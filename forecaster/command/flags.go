@@ -21,7 +21,7 @@ import (
 type backtestFlags struct {
 	history, workload, model             string
 	options                              models.Options
-	step, horizon, refresh, train        duration
+	step, horizon, refresh, train, check duration
 	last, window                         duration
 	startup, lead, settle                duration
 	quantiles                            levels
@@ -50,6 +50,7 @@ func (c Command) backtestFlags(args []string) (o backtestFlags, help bool, err e
 	f.Var(&o.horizon, "horizon", "how far to forecast; by default as far as the lead time asks")
 	f.Var(&o.refresh, "refresh", "how often to forecast; by default every step, as the forecaster does")
 	f.Var(&o.train, "train", "how often to fit anew; at least as long as -refresh")
+	f.Var(&o.check, "train-check", "how often to fit anew before that where the loads left the forecast's band; by default not at all")
 	f.Var(&o.last, "last", "newest part of the history to replay")
 	f.Var(&o.window, "window", "history a forecast sees")
 	f.Var(&o.quantiles, "quantiles", "quantile levels to forecast and to try")
@@ -96,7 +97,7 @@ func configuredFlags(f *flag.FlagSet) []string {
 	var own []string
 	f.Visit(func(set *flag.Flag) {
 		switch set.Name {
-		case "model", "order", "byom-url", "byom-timeout", "step", "horizon", "refresh", "train", "window", "quantiles", "quantile", "target-per-pod", "headroom",
+		case "model", "order", "byom-url", "byom-timeout", "step", "horizon", "refresh", "train", "train-check", "window", "quantiles", "quantile", "target-per-pod", "headroom",
 			"nowcast-lift", "hpa-tolerance", "min-replicas", "max-replicas", "down-max-percent", "timezone":
 			own = append(own, set.Name)
 		}
@@ -143,6 +144,9 @@ func (o backtestFlags) recorded() (engine.Workload, series.DataFrame, error) {
 		},
 	}
 	w.TrainInterval = max(whole(o.train), w.Interval)
+	if o.check > 0 {
+		w.CheckInterval = whole(o.check)
+	}
 	if err := w.Rules.Validate(); err != nil {
 		return w, past, fmt.Errorf("%w: %w", ErrUsage, err)
 	}

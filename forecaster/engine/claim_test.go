@@ -32,7 +32,7 @@ func (s *scenario) check(t *testing.T, e *engine.Engine, c claim, at time.Durati
 			high = number(t, c.words[3])
 		}
 		if got := ahead(latest(t, e, "shop/web"), s.lead); got < low || got > high {
-			x, err := e.Explain("shop/web")
+			x, err := e.Explain("shop/web", 5*time.Minute)
 			t.Errorf("%s: %d replicas within %v\n%q %v", c.line, got, s.lead, x.Words, err)
 		}
 	case "mode":

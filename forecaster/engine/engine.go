@@ -18,13 +18,21 @@
 //     skipped and counted; ticks never queue up behind one another.
 //   - The first tick of each workload is the warm start: it reads the whole
 //     window and is due at once. The engine is ready when every workload has
-//     had it, published or failed with a reason, and at least one published.
+//     had it, published or failed with a reason, and at least one published;
+//     or earlier, when the store has snapshots for the others that are fit to
+//     serve and that nobody renews.
 //   - A failed read keeps the history and the fit that were there and
 //     forecasts on from them, the missing steps being gaps. Once the newest
 //     observation is older than MaxDataAge nothing is published any more, and
 //     [Engine.Latest] says so; the scalers watch the age of what they hold.
+//   - A fit may hold for longer than it is sure to: between two multiples of
+//     the training interval the loads are looked at every check interval, and
+//     the model is fitted anew where most of them lay outside the band that was
+//     forecast for them. A process that starts in between takes the same looks
+//     at the same history, so it comes to the same fit.
 //   - A fit is made by a new model and replaces the old one only when it
-//     succeeded. A panic, an error or a number that is not finite fails the
+//     succeeded. The one before stands for one more training interval; an older
+//     one is dropped, as a process that starts then could not have it. A panic, an error or a number that is not finite fails the
 //     one stage of the one workload, with its reason, and touches no other.
 package engine
 
@@ -57,6 +65,10 @@ type Options struct {
 	Settle      time.Duration // how long after a step its data is complete at the source
 	MaxDataAge  time.Duration // the newest observation may be this old, then nothing is published
 	TickTimeout time.Duration // in real time: the backstop under a source that never answers
+
+	// Elsewhere is why a workload that is not this engine's is another's, nil
+	// if it is nobody's; nil where there are no others.
+	Elsewhere func(workload string) error
 }
 
 // Engine runs the ticks of all workloads and answers with what they published.
@@ -180,7 +192,40 @@ func (e *Engine) Ready() error {
 	if e.ready.Load() || len(e.order) == 0 {
 		return nil
 	}
-	return e.warm()
+	err := e.warm()
+	if err != nil && e.inherited() && e.ready.CompareAndSwap(false, true) {
+		e.Log.Info("ready, serving snapshots of the store until the warm start is done")
+	}
+	if e.ready.Load() {
+		return nil
+	}
+	return err
+}
+
+// inherited reports whether the store has something to serve for every
+// workload that still waits for its first tick, and most of what is served so
+// is overdue: then whoever put it is gone, and an old forecast is better than
+// none. While another forecaster still renews it, that one is the better to
+// ask.
+func (e *Engine) inherited() bool {
+	served, overdue := 0, 0
+	for name, k := range e.workers {
+		last := k.outcome()
+		if !last.published.GeneratedAt.IsZero() {
+			continue
+		}
+		s, err := e.Latest(context.Background(), name)
+		switch {
+		case err != nil && !last.attempted:
+			return false
+		case err != nil:
+			continue
+		case s.Age(e.Clock.Now()) >= 2*s.Interval():
+			overdue++
+		}
+		served++
+	}
+	return 2*overdue > served
 }
 
 // published is how many workloads have ever published.

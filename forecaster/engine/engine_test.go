@@ -187,7 +187,7 @@ func TestLatestRefusesNames(t *testing.T) {
 		if _, err := e.Latest(t.Context(), name); !errors.Is(err, want) {
 			t.Errorf("Latest(%q) = %v; want %v", name, err, want)
 		}
-		if _, err := e.Explain(name); !errors.Is(err, want) {
+		if _, err := e.Explain(name, 0); !errors.Is(err, want) {
 			t.Errorf("Explain(%q) = %v; want %v", name, err, want)
 		}
 	}

@@ -43,21 +43,23 @@ type Moment struct {
 	Replicas int            `json:"replicas"`        // what is published
 }
 
-// Explain answers for a configured workload in every state; its errors are
-// those of the name.
-func (e *Engine) Explain(workload string) (Explanation, error) {
+// Explain answers for a configured workload in every state, for a scaler of
+// this lead time; its errors are those of the name.
+func (e *Engine) Explain(workload string, lead time.Duration) (Explanation, error) {
 	k, err := e.find(workload)
 	if err != nil {
 		return Explanation{}, err
 	}
-	x := Explanation{Status: k.status(e.Clock.Now())}
-	last := k.outcome()
-	x.Summary = k.summary(x.Status, last.published, last.decision)
+	now := e.Clock.Now()
+	x := Explanation{Status: e.status(k, now)}
 	if x.State == Warming || x.State == Silent {
+		x.Summary, x.Table = x.nothing()
 		x.Words = append(x.Words, "Nothing is published: "+x.Reason+".")
-	}
-	if !last.published.GeneratedAt.IsZero() {
-		x.Plan, x.Table = k.reckon(last.published, last.decision), k.table(last.published, last.decision)
+	} else {
+		last := k.outcome()
+		asked := askedOf(last.published, last.published.Age(now), lead)
+		x.Summary = k.summary(x.Status, last.published, last.decision, asked)
+		x.Plan, x.Table = k.reckon(last.published, last.decision), k.table(last.published, last.decision, asked)
 		x.Words = append(x.Words, k.words(last.published, last.decision)...)
 	}
 	if x.State == Failing {
@@ -121,12 +123,8 @@ func (k *worker) observed(s forecast.Snapshot, d capacity.Decision) string {
 func (k *worker) highest(s forecast.Snapshot, d capacity.Decision) string {
 	top := highest(d)
 	step, ahead := d.Steps[top], time.Duration(top)*s.Step()
-	prewarm := ""
-	if n := k.Rules.PrewarmWindowSteps; n > 0 {
-		prewarm = fmt.Sprintf(" with the %d steps after it", n)
-	}
 	text := fmt.Sprintf("The forecast needs most at %s, %v after its start: the %s of %s there is %s, which%s needs %s",
-		stamp(s.GeneratedAt.Add(ahead)), ahead, quantile(d.Level), s.Model, number(step.Load), prewarm, replicas(step.Needed))
+		stamp(s.GeneratedAt.Add(ahead)), ahead, quantile(d.Level), s.Model, number(step.Load), k.prewarm(), replicas(step.Needed))
 	if step.Limit != capacity.Unlimited {
 		text += fmt.Sprintf("; the plan has %d there (%s)", step.Replicas, step.Limit)
 	}
@@ -152,6 +150,13 @@ func (k *worker) headroom() string {
 		return ""
 	}
 	return fmt.Sprintf(" and headroom %g", k.Rules.Headroom)
+}
+
+func (k *worker) prewarm() string {
+	if n := k.Rules.PrewarmWindowSteps; n > 0 {
+		return fmt.Sprintf(" with the %s after it", steps(n))
+	}
+	return ""
 }
 
 func quantile(level float64) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/models"
@@ -26,7 +27,7 @@ func climbing(f features.Frame) []float64 {
 
 func explain(t *testing.T, e *engine.Engine) (engine.Explanation, string) {
 	t.Helper()
-	x, err := e.Explain("shop/web")
+	x, err := e.Explain("shop/web", 5*time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +82,9 @@ func TestExplainTellsWhyThereIsNone(t *testing.T) {
 		"panic": {func(w *engine.Workload) {
 			*w = using(*w, &model{predict: func(features.Frame) []float64 { panic("oops") }})
 		}, "predict: panic: oops", "choose another MODEL"},
+		"ended": {func(w *engine.Workload) {
+			w.Source.(*source).fail(&adapters.Fault{Class: adapters.ErrNoData, Reason: adapters.ReasonEnded, Text: "the recording ended"})
+		}, "the recording ended", "RECORDED_LOOP=true"},
 		"off grid": {func(w *engine.Workload) { w.Source.(*source).step = 30 * time.Second }, "its step is 30s, must be 1m0s", "set STEP"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,6 +136,9 @@ kedastral_forecaster_errors_total{reason="panic",room="predict",workload="shop/b
 # TYPE kedastral_forecaster_predicted_value gauge
 kedastral_forecaster_predicted_value{level="0.5",workload="shop/web"} 400
 kedastral_forecaster_predicted_value{level="0.9",workload="shop/web"} 400
+# HELP kedastral_forecaster_snapshot_interval_seconds Time between two snapshots of the workload, as configured.
+# TYPE kedastral_forecaster_snapshot_interval_seconds gauge
+kedastral_forecaster_snapshot_interval_seconds{workload="shop/web"} 60
 # HELP kedastral_forecaster_workloads Workloads by state.
 # TYPE kedastral_forecaster_workloads gauge
 kedastral_forecaster_workloads{state="failing"} 0
@@ -140,7 +147,7 @@ kedastral_forecaster_workloads{state="silent"} 1
 kedastral_forecaster_workloads{state="warming"} 0
 `
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "kedastral_forecaster_desired_replicas",
-			"kedastral_forecaster_errors_total", "kedastral_forecaster_predicted_value", "kedastral_forecaster_workloads"); err != nil {
+			"kedastral_forecaster_errors_total", "kedastral_forecaster_predicted_value", "kedastral_forecaster_snapshot_interval_seconds", "kedastral_forecaster_workloads"); err != nil {
 			t.Error(err)
 		}
 		pass(10 * time.Minute)

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// Within is what decides whether a fit still holds.
+var Within = within
+
 // Cycle runs one tick of every workload for at, as many at once as the engine
 // would, so that a benchmark need not wait for a clock.
 func (e *Engine) Cycle(ctx context.Context, at time.Time) {

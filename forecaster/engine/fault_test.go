@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -47,31 +46,6 @@ func TestBrokenModelTouchesNoOther(t *testing.T) {
 			})
 		})
 	}
-}
-
-// A fit that panics later leaves the fit before it in force, and the workload
-// says that it is failing.
-func TestFailedFitKeepsTheLast(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var fits atomic.Int32
-		w := workload("shop/web")
-		w.NewModel = func() (models.Model, error) {
-			return &model{predict: repeat, train: func(context.Context, features.Frame) error {
-				if fits.Add(1) > 1 {
-					panic("singular matrix")
-				}
-				return nil
-			}}, nil
-		}
-		e := begin(t, options(), w)
-		pass(12 * time.Minute)
-		if s := latest(t, e, "shop/web"); time.Since(s.GeneratedAt) > 2*time.Minute {
-			t.Errorf("forecasting stopped at %v", s.GeneratedAt)
-		}
-		if st := statusOf(t, e, "shop/web"); st.State != engine.Failing || !strings.Contains(st.Reason, "singular matrix") {
-			t.Errorf("status = %+v; want failing for the singular matrix", st)
-		}
-	})
 }
 
 // A value beyond all measure is bounded before anyone acts on it.

@@ -22,6 +22,7 @@ type Metrics struct {
 	replicas  *prometheus.GaugeVec
 	peak      *prometheus.GaugeVec
 	generated *prometheus.GaugeVec
+	interval  *prometheus.GaugeVec
 	data      *prometheus.GaugeVec
 	skill     *prometheus.GaugeVec
 	coverage  *prometheus.GaugeVec
@@ -31,6 +32,8 @@ type Metrics struct {
 	stages    *prometheus.HistogramVec
 	errors    *prometheus.CounterVec
 	skips     *prometheus.CounterVec
+	fits      *prometheus.CounterVec
+	fallbacks *prometheus.CounterVec
 }
 
 const prefix = "kedastral_forecaster_"
@@ -48,6 +51,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		replicas:  gauge("desired_replicas", "Replicas published for the first step of the latest snapshot."),
 		peak:      gauge("desired_replicas_peak", "Most replicas published for any step of the latest snapshot."),
 		generated: gauge("snapshot_generated_timestamp_seconds", "Unix time the latest snapshot starts at."),
+		interval:  gauge("snapshot_interval_seconds", "Time between two snapshots of the workload, as configured."),
 		data:      gauge("data_timestamp_seconds", "Unix time the newest observation behind the latest snapshot ended at."),
 		skill:     gauge("skill", "Skill of the model over the recent past, 1 - error / error of a benchmark: last_value decides whether the forecast acts, better is the harder one.", "over"),
 		coverage:  gauge("coverage_ratio", "Share of the recent past that stayed at or below the quantile forecast for it, by level.", "level"),
@@ -67,12 +71,24 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: prefix + "ticks_skipped_total",
 			Help: "Ticks that were not run because the one before them was still running or waiting.",
 		}, []string{"workload"}),
+		fits: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+			Name: prefix + "fits_total",
+			Help: "Fits of the model, by why: schedule, or residuals where the loads had left the band forecast for them.",
+		}, []string{"workload", "why"}),
+		fallbacks: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+			Name: prefix + "model_fallbacks_total",
+			Help: "Forecasts that another model made in the configured one's stead, as auto does for byom while its service fails.",
+		}, []string{"workload"}),
 	}
 }
 
 func (m *Metrics) took(s stage, d time.Duration) {
 	m.stages.WithLabelValues(string(s)).Observe(d.Seconds())
 }
+
+func (m *Metrics) fitted(workload, why string) { m.fits.WithLabelValues(workload, why).Inc() }
+
+func (m *Metrics) fellBack(workload string) { m.fallbacks.WithLabelValues(workload).Inc() }
 
 func (m *Metrics) skipped(workload string, ticks int) {
 	m.skips.WithLabelValues(workload).Add(float64(ticks))
@@ -123,6 +139,7 @@ func (m *Metrics) published(s forecast.Snapshot) {
 	m.observed.WithLabelValues(w).Set(s.Observed.Value)
 	m.data.WithLabelValues(w).Set(float64(s.Observed.At.Unix()))
 	m.generated.WithLabelValues(w).Set(float64(s.GeneratedAt.Unix()))
+	m.interval.WithLabelValues(w).Set(s.Interval().Seconds())
 	m.replicas.WithLabelValues(w).Set(float64(s.DesiredReplicas[0]))
 	m.peak.WithLabelValues(w).Set(float64(peak(s.DesiredReplicas)))
 	for _, mode := range []forecast.Mode{forecast.Predictive, forecast.Reactive, forecast.Shadow} {
@@ -140,6 +157,14 @@ func (m *Metrics) published(s forecast.Snapshot) {
 	m.skill.WithLabelValues(w, "last_value").Set(capacity.OverLastValue(s.Skill))
 	for _, c := range s.Skill.Coverage {
 		m.coverage.WithLabelValues(w, level(c.Level)).Set(c.Measured)
+	}
+}
+
+// silenced takes back what a workload is no longer told: an old number must
+// not stand. What says how old and how good the last one was stays.
+func (m *Metrics) silenced(workload string) {
+	for _, gone := range []*prometheus.GaugeVec{m.predicted, m.replicas, m.peak, m.mode} {
+		gone.DeletePartialMatch(prometheus.Labels{"workload": workload})
 	}
 }
 

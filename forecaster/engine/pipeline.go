@@ -19,10 +19,9 @@ import (
 //
 // It is for one goroutine.
 type Pipeline struct {
-	w        Workload
-	fit      models.Model // the last that succeeded; nil before
-	fittedAt time.Time    // the aligned instant whose past fit knows
-	took     func(stage, time.Duration)
+	w       Workload
+	force   fitted // its model is nil before the first fit
+	metrics *Metrics
 }
 
 // NewPipeline makes the pipeline of a workload. Its Source is not used and may
@@ -31,35 +30,12 @@ func NewPipeline(w Workload) (*Pipeline, error) {
 	if err := w.check(); err != nil {
 		return nil, fmt.Errorf("workload %q: %w", w.Name, err)
 	}
-	return &Pipeline{w: w, took: func(stage, time.Duration) {}}, nil
+	return &Pipeline{w: w, metrics: NewMetrics(nil)}, nil
 }
 
 // Start is the start of the history that a tick at t needs: the window before
 // the oldest fit that may be in force.
 func (p *Pipeline) Start(t time.Time) time.Time { return t.Add(-p.w.reach()) }
-
-// Train fits the model that is in force at the history's end, unless it is
-// fitted already. The history reaches back to [Pipeline.Start] of its end. A
-// failed fit leaves the last one in force and is tried again next time.
-func (p *Pipeline) Train(ctx context.Context, history series.DataFrame) error {
-	at := p.w.fitAt(history.End())
-	if p.fit != nil && p.fittedAt.Equal(at) {
-		return nil
-	}
-	return guard(trainStage, func() error {
-		defer p.timed(trainStage)()
-		model, err := p.w.NewModel()
-		if err != nil {
-			return err
-		}
-		past := view(history, at.Add(-p.w.Window), at)
-		if err := model.Train(ctx, p.frame(past)); err != nil {
-			return fmt.Errorf("fitting %s on the %v before %s: %w", model.Name(), p.w.Window, at.Format(time.RFC3339), err)
-		}
-		p.fit, p.fittedAt = model, at
-		return nil
-	})
-}
 
 // Snapshot forecasts from the history's end and plans for it. Its Decision
 // tells how the plan came about, and is complete only when the error is nil.
@@ -122,16 +98,17 @@ func (p *Pipeline) surprise(ctx context.Context, history series.DataFrame, obser
 // document is the snapshot before there is a plan.
 func (p *Pipeline) document(at time.Time, observed forecast.Observation, f models.Forecast) forecast.Snapshot {
 	s := forecast.Snapshot{
-		Workload: p.w.Name, Metric: p.w.Metric, Model: p.fit.Name(), GeneratedAt: at,
+		Workload: p.w.Name, Metric: p.w.Metric, Model: p.force.model.Name(), GeneratedAt: at,
 		IntervalSeconds: seconds(p.w.Interval), StepSeconds: seconds(p.w.Step), HorizonSeconds: seconds(p.w.Horizon),
 		Values: f.Values, Quantiles: f.Quantiles, Observed: &observed,
 	}
-	if stood, ok := p.fit.(models.Substituted); ok {
+	if stood, ok := p.force.model.(models.Substituted); ok {
 		if name, _ := stood.Substitute(); name != "" {
 			s.Model = name + " for " + s.Model
+			p.metrics.fellBack(s.Workload)
 		}
 	}
-	if scored, ok := p.fit.(models.Scored); ok {
+	if scored, ok := p.force.model.(models.Scored); ok {
 		s.Skill = scored.Score().Skill(p.w.Step)
 	}
 	return s
@@ -141,15 +118,15 @@ func (p *Pipeline) predict(ctx context.Context, window series.DataFrame) (models
 	var f models.Forecast
 	err := guard(predictStage, func() (err error) {
 		defer p.timed(predictStage)()
-		if p.fit == nil {
+		if p.force.model == nil {
 			return models.ErrUntrained
 		}
-		if f, err = p.fit.Predict(ctx, p.frame(window)); err != nil {
-			return fmt.Errorf("forecasting with %s: %w", p.fit.Name(), err)
+		if f, err = p.force.model.Predict(ctx, p.frame(window)); err != nil {
+			return fmt.Errorf("forecasting with %s: %w", p.force.model.Name(), err)
 		}
 		f, err = sound(f, p.steps(), nonNegative(window.Values))
 		if err != nil {
-			return fmt.Errorf("forecast of %s: %w", p.fit.Name(), err)
+			return fmt.Errorf("forecast of %s: %w", p.force.model.Name(), err)
 		}
 		return nil
 	})
@@ -166,7 +143,7 @@ func (p *Pipeline) steps() int { return int(p.w.Horizon / p.w.Step) }
 // long as it takes however fast the engine's clock runs.
 func (p *Pipeline) timed(s stage) func() {
 	began := time.Now()
-	return func() { p.took(s, time.Since(began)) }
+	return func() { p.metrics.took(s, time.Since(began)) }
 }
 
 // sound holds a model to its contract before anything is built on what it

@@ -45,7 +45,8 @@ type outcome struct {
 
 func newWorker(w Workload, o Options) *worker {
 	k := &worker{Workload: w, store: o.Store, metrics: o.Metrics, log: o.Log.With("workload", w.Name), clock: o.Clock, maxDataAge: o.MaxDataAge}
-	k.pipeline = &Pipeline{w: w, took: o.Metrics.took}
+	k.pipeline = &Pipeline{w: w, metrics: o.Metrics}
+	k.metrics.skipped(w.Name, 0) // a counter that begins with its first event hides it from increase()
 	return k
 }
 
@@ -65,8 +66,11 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 	}
 	k.mu.Unlock()
 	k.metrics.failed(k.Name, err)
-	if !s.GeneratedAt.IsZero() {
+	switch {
+	case !s.GeneratedAt.IsZero():
 		k.metrics.published(s)
+	case k.status(k.clock.Now()).State == Silent:
+		k.metrics.silenced(k.Name)
 	}
 	k.tell(ctx, before, err, !s.GeneratedAt.IsZero())
 }

@@ -21,7 +21,8 @@ type Workload struct {
 	NewModel      func() (models.Model, error) // an untrained model; called for every fit
 	Step          time.Duration                // of the history and of the forecast; whole seconds
 	Interval      time.Duration                // between two ticks
-	TrainInterval time.Duration                // between two fits
+	TrainInterval time.Duration                // between two fits at the most
+	CheckInterval time.Duration                // between two looks at whether the fit still holds; 0 takes none
 	Window        time.Duration                // of history a fit and a forecast see
 	Horizon       time.Duration                // of the forecast
 	Calendar      features.Calendar
@@ -51,7 +52,7 @@ func (w Workload) fitAt(t time.Time) time.Time {
 
 // reach is how much history a tick reads: the window before the oldest fit
 // that may be in force.
-func (w Workload) reach() time.Duration { return w.Window + w.TrainInterval }
+func (w Workload) reach() time.Duration { return w.Window + 2*w.TrainInterval }
 
 func (w Workload) hash() uint64 {
 	h := fnv.New64a()
@@ -85,6 +86,7 @@ func (w Workload) check() error {
 	}{
 		{"interval", w.Interval, 1},
 		{"train interval", w.TrainInterval, 1},
+		{"check interval", w.CheckInterval, 0},
 		{"window", w.Window, 2},
 		{"horizon", w.Horizon, 1},
 	} {

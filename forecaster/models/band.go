@@ -1,6 +1,7 @@
 package models
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -25,79 +26,6 @@ type band struct {
 	steps    [][]float64 // [level][step], of the trained horizon
 	exponent float64     // spread ∝ max(level, least)^exponent
 	least    float64
-}
-
-// calibrate learns a band from a replay, and how it fared on parts left out.
-// Of the three ways a spread may depend on the level the one with the least
-// pinball loss there wins.
-func calibrate(p past, levels []float64) (band, []measurement) {
-	exponent, measured, least := 0.0, p.measure(levels, 0), math.Inf(1)
-	for e := range exponents {
-		tried, loss := p.measure(levels, float64(e)/2), 0.0
-		for _, m := range tried {
-			loss += m.pinball
-		}
-		if loss < least*(1-1e-9) {
-			exponent, measured, least = float64(e)/2, tried, loss
-		}
-	}
-	return p.band(levels, exponent, -1), measured
-}
-
-// band takes the offsets from all outcomes but those of one fold; -1 leaves
-// none out.
-func (p past) band(levels []float64, exponent float64, without int) band {
-	b := band{levels: levels, exponent: exponent, least: quietest * p.typical, reach: float64(p.bounds[len(p.bounds)-1])}
-	if b.least <= 0 {
-		b.exponent = 0
-	}
-	residuals := make([][]float64, len(p.bounds)-1)
-	var starts int
-	seen := make([]bool, p.origins)
-	for _, o := range p.outcomes {
-		if without >= 0 && p.fold(o) == without {
-			continue
-		}
-		residuals[o.block] = append(residuals[o.block], (o.truth-o.forecast)/b.spread(o.forecast))
-		if !seen[o.origin] {
-			seen[o.origin] = true
-			starts++
-		}
-	}
-	for i, r := range residuals {
-		slices.Sort(r)
-		b.centres = append(b.centres, float64(p.bounds[i]+p.bounds[i+1]-1)/2)
-	}
-	for _, level := range levels {
-		b.offsets = append(b.offsets, p.offsets(level, residuals, starts, b))
-	}
-	return b
-}
-
-// fold is the part of the replay an outcome belongs to: neighbours in time
-// are alike, so parts are whole stretches of it.
-func (p past) fold(o outcome) int { return o.origin * min(folds, p.origins) / p.origins }
-
-// offsets is one level's offset in every block. A block the replay never
-// reached grows from the one before it like a random walk.
-func (p past) offsets(level float64, residuals [][]float64, starts int, b band) []float64 {
-	offsets := make([]float64, len(residuals))
-	unit := guess * p.typical / b.spread(p.typical) * logit(level) / logit(0.9)
-	for i, r := range residuals {
-		if len(r) == 0 {
-			offsets[i] = unit
-			if i > 0 {
-				offsets[i] = offsets[i-1] * math.Sqrt((b.centres[i]+1)/(b.centres[i-1]+1))
-			}
-			continue
-		}
-		n := p.independent(starts, len(r), p.bounds[i+1])
-		offsets[i] = conformal(r, level, n)
-		if n < fewest {
-			offsets[i] = outer(offsets[i], unit*(1-n/fewest), level)
-		}
-	}
-	return offsets
 }
 
 // independent is how many residuals of a block are worth counting: forecasts
@@ -155,11 +83,6 @@ func (b *band) spread(level float64) float64 {
 	return max(math.Abs(level), b.least)
 }
 
-// at is the quantile of one step, interpolated between the blocks' centres.
-func (b *band) at(level, step int, path, floor float64) float64 {
-	return max(floor, path+b.offset(level, step)*b.spread(path))
-}
-
 // lay works the offsets of a horizon out once, for all forecasts to come.
 func (b *band) lay(horizon int) {
 	steps := make([][]float64, len(b.levels))
@@ -190,18 +113,50 @@ func (b *band) offset(level, step int) float64 {
 	}
 }
 
-// quantiles are the paths of all levels around a path, made to ascend.
-func (b *band) quantiles(path []float64, floor float64) []forecast.Quantile {
-	quantiles, all := make([]forecast.Quantile, len(b.levels)), make([]float64, len(b.levels)*len(path))
-	for l, level := range b.levels {
-		quantiles[l] = forecast.Quantile{Level: level, Values: all[l*len(path) : (l+1)*len(path) : (l+1)*len(path)]}
+// quantiles are the paths of all levels around a path, made to ascend. A
+// number that is not finite ends here.
+func (b *band) quantiles(path []float64, floor float64) ([]forecast.Quantile, error) {
+	if len(b.levels) == 0 {
+		return nil, nil
 	}
+	n := len(path)
+	quantiles, all := make([]forecast.Quantile, len(b.levels)), make([]float64, len(b.levels)*n)
+	spreads := all[len(all)-n:] // the last level takes its place when it no longer matters
 	for h, v := range path {
-		spread, least := b.spread(v), floor
-		for l := range quantiles {
-			least = max(least, v+b.offset(l, h)*spread)
-			quantiles[l].Values[h] = least
+		spreads[h] = b.spread(v)
+	}
+	for l, level := range b.levels {
+		values := all[l*n : (l+1)*n : (l+1)*n]
+		b.lift(l, values, path, spreads)
+		least := floor
+		for h, v := range values {
+			if l > 0 {
+				least = quantiles[l-1].Values[h]
+			}
+			if v < least {
+				v = least
+				values[h] = v
+			}
+			if !(v <= math.MaxFloat64 && v >= -math.MaxFloat64) {
+				return nil, fmt.Errorf("quantile %v: forecast step %d is %v: must be finite", level, h, v)
+			}
+		}
+		quantiles[l] = forecast.Quantile{Level: level, Values: values}
+	}
+	return quantiles, nil
+}
+
+// lift writes the path raised by one level's offsets into values, which may be
+// the spreads.
+func (b *band) lift(level int, values, path, spreads []float64) {
+	known := 0
+	if level < len(b.steps) {
+		for h, offset := range b.steps[level][:min(len(path), len(b.steps[level]))] {
+			values[h] = path[h] + offset*spreads[h]
+			known++
 		}
 	}
-	return quantiles
+	for h := known; h < len(path); h++ {
+		values[h] = path[h] + b.offset(level, h)*spreads[h]
+	}
 }

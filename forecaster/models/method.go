@@ -163,11 +163,9 @@ func (c *Calibrated) spread(f *fit, frame features.Frame, path []float64) (Forec
 	if err := clampPath(path, floor); err != nil {
 		return Forecast{}, fmt.Errorf("%s: %w", c.name, err)
 	}
-	quantiles := f.band.quantiles(path, floor)
-	for _, q := range quantiles {
-		if err := finite(q.Values); err != nil {
-			return Forecast{}, fmt.Errorf("%s: quantile %v: %w", c.name, q.Level, err)
-		}
+	quantiles, err := f.band.quantiles(path, floor)
+	if err != nil {
+		return Forecast{}, fmt.Errorf("%s: %w", c.name, err)
 	}
 	return Forecast{Values: path, Quantiles: quantiles}, nil
 }

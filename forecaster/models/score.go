@@ -42,35 +42,6 @@ func (p past) score(levels []float64, measured []measurement) Score {
 	return s
 }
 
-// measurement sums what became of one level in one block.
-type measurement struct{ covered, pinball float64 }
-
-// measure tries bands on the fold each was learned without; per block and
-// level, levels fastest.
-func (p past) measure(levels []float64, exponent float64) []measurement {
-	sums := make([]measurement, (len(p.bounds)-1)*len(levels))
-	if len(levels) == 0 {
-		return sums
-	}
-	for fold := range min(folds, p.origins) {
-		b := p.band(levels, exponent, fold)
-		for _, o := range p.outcomes {
-			if p.fold(o) != fold {
-				continue
-			}
-			for l, level := range levels {
-				q := b.at(l, o.step, o.forecast, p.floor)
-				m := &sums[o.block*len(levels)+l]
-				if o.truth <= q {
-					m.covered++
-				}
-				m.pinball += max(level*(o.truth-q), (level-1)*(o.truth-q))
-			}
-		}
-	}
-	return sums
-}
-
 // Skill is the score as the snapshot carries it, nil where nothing was
 // measured. Overall compares with the better of the two benchmarks over the
 // whole horizon, each block weighing as much as it has steps.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/kedastral/kedastral/shared/forecast"
 )
@@ -45,6 +46,18 @@ func (m *Memory) GetLatest(_ context.Context, workload string) (forecast.Snapsho
 		return forecast.Snapshot{}, false, nil
 	}
 	return clone(s), true, nil
+}
+
+// Dates is when the workload's snapshot was generated and when the next one is
+// due; both are zero where there is none.
+func (m *Memory) Dates(workload string) (generated, next time.Time) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	s, ok := m.latest[workload]
+	if !ok {
+		return time.Time{}, time.Time{}
+	}
+	return s.GeneratedAt, s.GeneratedAt.Add(s.Interval())
 }
 
 // clone copies all that a snapshot points to. A snapshot is some hundred

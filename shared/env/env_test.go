@@ -3,6 +3,7 @@ package env_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"os/exec"
@@ -189,6 +190,28 @@ func TestFieldsDescribeTheStruct(t *testing.T) {
 	}
 }
 
+// The help tells each variable's default, what it is, and the rule that
+// Validate holds it to.
+func TestHelpTellsTheRules(t *testing.T) {
+	var out strings.Builder
+	if err := env.WriteHelp(&out, "MY_", config{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"  MY_WORKERS=8\n      Must be between 1 and 64.\n",
+		"  MY_SOURCE_URL (required)\n      where history comes from",
+		"  MY_STEP=1m\n      Must be positive.\n",
+		"  MY_HTTP_ADDR=:8081\n      address the API listens on Must be one of :8081, :0.\n",
+		"  MY_FLOOR=true\n      Must be true or false.\n",
+		"  MY_LEAD (unset)\n      Must be a duration such as 90s,",
+		"  MY_TLS_CERT_FILE (unset)\n      \n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the help lacks %q:\n%s", want, &out)
+		}
+	}
+}
+
 func TestFromOS(t *testing.T) {
 	t.Setenv("KEDASTRAL_TEST", "a=b")
 	if got := env.FromOS()["KEDASTRAL_TEST"]; got != "a=b" {
@@ -234,4 +257,26 @@ func FuzzLoad(f *testing.F) {
 			t.Fatalf("Load accepts TARGET=%q as %v", target, c.Target)
 		}
 	})
+}
+
+func TestVariablesThatGoTogetherOrNot(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{env.Together("A", "", "B", ""), ""},
+		{env.Together("A", "1", "B", "2"), ""},
+		{env.Together("A", "1", "B", ""), "B: must be set together with A"},
+		{env.Together("A", "", "B", "2"), "A: must be set together with B"},
+		{env.AtMostOne("A", "1", "B", ""), ""},
+		{env.AtMostOne("A", "", "B", "2"), ""},
+		{env.AtMostOne("A", "1", "B", "2"), "A=1: must not be set together with B"},
+		{env.Needs("A", "", "B", ""), ""},
+		{env.Needs("A", "1", "B", "2"), ""},
+		{env.Needs("A", "1", "B", ""), "A=1: needs B"},
+	} {
+		if got := fmt.Sprint(tt.err); got != tt.want && (tt.want != "" || tt.err != nil) {
+			t.Errorf("%s; want %q", got, tt.want)
+		}
+	}
 }

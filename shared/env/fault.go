@@ -71,13 +71,40 @@ func WholeSeconds(name string, d time.Duration) error {
 	return rule(d > 0 && d%time.Second == 0, name, d, "must be a positive number of whole seconds")
 }
 
-// OneOf is a fault unless v is one of the values.
+// OneOf is a fault unless v is one of the values; "" among them is unset.
 func OneOf[T ~string](name string, v T, values ...T) error {
 	words := make([]string, len(values))
 	for i, value := range values {
-		words[i] = string(value)
+		words[i] = cmp.Or(string(value), "unset")
 	}
 	return rule(slices.Contains(values, v), name, v, "must be one of "+strings.Join(words, ", "))
+}
+
+// Together is a fault of the variable that is unset while the other is set.
+func Together(name, value, other, otherValue string) error {
+	switch {
+	case value == "" && otherValue != "":
+		return Fault{Name: name, Rule: "must be set together with " + other}
+	case value != "" && otherValue == "":
+		return Fault{Name: other, Rule: "must be set together with " + name}
+	}
+	return nil
+}
+
+// AtMostOne is a fault where two variables that say the same are both set.
+func AtMostOne(name, value, other, otherValue string) error {
+	if value == "" || otherValue == "" {
+		return nil
+	}
+	return Fault{Name: name, Value: value, Rule: "must not be set together with " + other}
+}
+
+// Needs is a fault of a variable that is set while what it needs is not.
+func Needs(name, value, other, otherValue string) error {
+	if value == "" || otherValue != "" {
+		return nil
+	}
+	return Fault{Name: name, Value: value, Rule: "needs " + other}
 }
 
 func rule(holds bool, name string, value any, text string) error {

@@ -16,6 +16,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -25,13 +28,18 @@ type Files struct {
 	Key  string // its private key
 	CA   string // the authorities whose certificates we accept from the other side
 
+	// ClientNames are DNS names, separated by commas, one of which a client's
+	// certificate must bear; empty is any. Only for servers with CA.
+	ClientNames string
+
+	// Anonymous lets a client present no certificate, where CA is set; one that
+	// it presents must be good. Only for servers that look at it themselves.
+	Anonymous bool
+
 	// ServerName is the name a server's certificate must bear, where it is not
 	// the host that a client connects to. Only for clients.
 	ServerName string
 }
-
-// Set reports whether any file is named.
-func (f Files) Set() bool { return f.Cert != "" || f.Key != "" || f.CA != "" }
 
 // Server is the configuration of a server: Cert and Key are needed, and where
 // CA is set every client must present a certificate that it issued. Broken
@@ -55,11 +63,42 @@ func Server(files Files, report func(error)) (*tls.Config, error) {
 	}
 	if files.CA != "" {
 		config.ClientAuth = tls.RequireAnyClientCert
+		if files.Anonymous {
+			config.ClientAuth = tls.RequestClientCert
+		}
 		config.VerifyConnection = func(cs tls.ConnectionState) error {
-			return verify(cs, source.now().authorities, "", x509.ExtKeyUsageClientAuth)
+			if files.Anonymous && len(cs.PeerCertificates) == 0 {
+				return nil
+			}
+			if err := verify(cs, source.now().authorities, "", x509.ExtKeyUsageClientAuth); err != nil {
+				return err
+			}
+			return named(cs.PeerCertificates[0], files.ClientNames)
 		}
 	}
 	return config, nil
+}
+
+// ServerOrNone is [Server], or nil where no file is named, for then TLS was not
+// asked for. Broken files found later are logged.
+func ServerOrNone(files Files, log *slog.Logger) (*tls.Config, error) {
+	if files == (Files{}) {
+		return nil, nil //nolint:nilnil // nil is what servers take for plain text
+	}
+	return Server(files, logged(log))
+}
+
+// ClientOrNone is [Client], or nil where neither a file nor a name is given.
+// Broken files found later are logged.
+func ClientOrNone(files Files, log *slog.Logger) (*tls.Config, error) {
+	if files == (Files{}) {
+		return nil, nil //nolint:nilnil // nil is what clients take for the system's ways
+	}
+	return Client(files, logged(log))
+}
+
+func logged(log *slog.Logger) func(error) {
+	return func(err error) { log.Error("new TLS files are broken, the old ones stay in force", "err", err) }
 }
 
 // Client is the configuration of a client. Without CA the server's
@@ -94,6 +133,19 @@ func Client(files Files, report func(error)) (*tls.Config, error) {
 		}
 	}
 	return config, nil
+}
+
+// named says so if the certificate bears none of the names.
+func named(leaf *x509.Certificate, names string) error {
+	if names == "" {
+		return nil
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		if slices.Contains(leaf.DNSNames, strings.TrimSpace(name)) {
+			return nil
+		}
+	}
+	return fmt.Errorf("certificate of %q: bears none of the names %s", leaf.Subject.CommonName, names)
 }
 
 // verify holds the other side's certificate against the authorities.

@@ -2,18 +2,13 @@ package tlsconfig_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"math/big"
+	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,111 +17,12 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/kedastral/kedastral/shared/tlsconfig"
+	"github.com/kedastral/kedastral/shared/tlsconfig/tlstest"
 )
 
-// authority issues certificates.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  []byte
-}
-
-func newAuthority(t *testing.T, name string, life time.Duration) authority {
-	t.Helper()
-	key := newKey(t)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(life), KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return authority{cert, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
-}
-
-func newKey(t *testing.T) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-// leaf is what the authority issues: its name is common and DNS name, and it
-// is for one usage only.
-type leaf struct {
-	name  string
-	from  time.Duration // after now
-	life  time.Duration // after now; 0 is an hour
-	usage x509.ExtKeyUsage
-	ip    net.IP
-}
-
-func (a authority) issue(t *testing.T, l leaf) (cert, key []byte) {
-	t.Helper()
-	if l.life == 0 {
-		l.life = time.Hour
-	}
-	k := newKey(t)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: l.name}, DNSNames: []string{l.name},
-		NotBefore: time.Now().Add(l.from), NotAfter: time.Now().Add(l.life), ExtKeyUsage: []x509.ExtKeyUsage{l.usage},
-	}
-	if l.ip != nil {
-		template.IPAddresses = []net.IP{l.ip}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, k.Public(), a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
-}
-
-// dir holds the files of one side.
-type dir string
-
-func (d dir) files() tlsconfig.Files {
-	return tlsconfig.Files{Cert: d.path("tls.crt"), Key: d.path("tls.key"), CA: d.path("ca.crt")}
-}
-
-func (d dir) path(name string) string { return filepath.Join(string(d), name) }
-
-func (d dir) write(t *testing.T, name string, text []byte) {
-	t.Helper()
-	if err := os.WriteFile(d.path(name), text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (d dir) writePair(t *testing.T, cert, key []byte) {
-	t.Helper()
-	d.write(t, "tls.crt", cert)
-	d.write(t, "tls.key", key)
-}
-
-// newDir has a pair for the leaf that issuer issued and trusts the authority.
-func newDir(t *testing.T, issuer, trusted authority, l leaf) dir {
-	t.Helper()
-	d := dir(t.TempDir())
-	cert, key := issuer.issue(t, l)
-	d.writePair(t, cert, key)
-	d.write(t, "ca.crt", trusted.pem)
-	return d
-}
-
 var (
-	serverLeaf = leaf{name: "forecaster", from: -time.Hour, usage: x509.ExtKeyUsageServerAuth}
-	clientLeaf = leaf{name: "keda", from: -time.Hour, usage: x509.ExtKeyUsageClientAuth}
+	serverLeaf = tlstest.Server("forecaster")
+	clientLeaf = tlstest.Client("keda")
 )
 
 // handshake connects the two and returns what each side made of it, having
@@ -198,35 +94,57 @@ func mustClient(t *testing.T, files tlsconfig.Files, name string) *tls.Config {
 
 func TestBothSidesAreVerified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := newAuthority(t, "ours", 24*time.Hour), newAuthority(t, "theirs", 24*time.Hour)
+		ours, theirs := tlstest.NewAuthority(t, "ours", 24*time.Hour), tlstest.NewAuthority(t, "theirs", 24*time.Hour)
 		byIP := serverLeaf
-		byIP.ip = net.IPv4(10, 0, 0, 1)
+		byIP.IP = net.IPv4(10, 0, 0, 1)
 		swapped := clientLeaf
-		swapped.usage = x509.ExtKeyUsageServerAuth
+		swapped.Usage = x509.ExtKeyUsageServerAuth
 		for _, tt := range []struct {
 			name           string
-			server, client dir
+			server, client tlstest.Dir
 			asked          string
 			onServer       string // in the server's error
 			onClient       string
 		}{
-			{"all is well", newDir(t, ours, ours, serverLeaf), newDir(t, ours, ours, clientLeaf), "forecaster", "", ""},
-			{"an IP address that is in the certificate", newDir(t, ours, ours, byIP), newDir(t, ours, ours, clientLeaf), "10.0.0.1", "", ""},
-			{"another server", newDir(t, ours, ours, serverLeaf), newDir(t, ours, ours, clientLeaf), "scaler", "bad certificate", "not scaler"},
-			{"another IP address", newDir(t, ours, ours, byIP), newDir(t, ours, ours, clientLeaf), "10.0.0.2", "bad certificate", "10.0.0.2"},
-			{"a server of another authority", newDir(t, theirs, ours, serverLeaf), newDir(t, ours, ours, clientLeaf), "forecaster", "bad certificate", "unknown authority"},
-			{"a client of another authority", newDir(t, ours, ours, serverLeaf), newDir(t, theirs, ours, clientLeaf), "forecaster", `certificate of "keda": x509: certificate signed by unknown authority`, "bad certificate"},
-			{"a client with a server's certificate", newDir(t, ours, ours, serverLeaf), newDir(t, ours, ours, swapped), "forecaster", "incompatible key usage", "bad certificate"},
-			{"a server with a client's certificate", newDir(t, ours, ours, clientLeaf), newDir(t, ours, ours, clientLeaf), "keda", "bad certificate", "incompatible key usage"},
+			{"all is well", tlstest.NewDir(t, ours, ours, serverLeaf), tlstest.NewDir(t, ours, ours, clientLeaf), "forecaster", "", ""},
+			{"an IP address that is in the certificate", tlstest.NewDir(t, ours, ours, byIP), tlstest.NewDir(t, ours, ours, clientLeaf), "10.0.0.1", "", ""},
+			{"another server", tlstest.NewDir(t, ours, ours, serverLeaf), tlstest.NewDir(t, ours, ours, clientLeaf), "scaler", "bad certificate", "not scaler"},
+			{"another IP address", tlstest.NewDir(t, ours, ours, byIP), tlstest.NewDir(t, ours, ours, clientLeaf), "10.0.0.2", "bad certificate", "10.0.0.2"},
+			{"a server of another authority", tlstest.NewDir(t, theirs, ours, serverLeaf), tlstest.NewDir(t, ours, ours, clientLeaf), "forecaster", "bad certificate", "unknown authority"},
+			{"a client of another authority", tlstest.NewDir(t, ours, ours, serverLeaf), tlstest.NewDir(t, theirs, ours, clientLeaf), "forecaster", `certificate of "keda": x509: certificate signed by unknown authority`, "bad certificate"},
+			{"a client with a server's certificate", tlstest.NewDir(t, ours, ours, serverLeaf), tlstest.NewDir(t, ours, ours, swapped), "forecaster", "incompatible key usage", "bad certificate"},
+			{"a server with a client's certificate", tlstest.NewDir(t, ours, ours, clientLeaf), tlstest.NewDir(t, ours, ours, clientLeaf), "keda", "bad certificate", "incompatible key usage"},
 		} {
-			_, onServer, onClient := handshake(t, mustServer(t, tt.server.files(), nil), mustClient(t, tt.client.files(), tt.asked))
+			_, onServer, onClient := handshake(t, mustServer(t, tt.server.Files(), nil), mustClient(t, tt.client.Files(), tt.asked))
 			if !says(onServer, tt.onServer) || !says(onClient, tt.onClient) {
 				t.Errorf("%s: server %v, client %v; want %q, %q", tt.name, onServer, onClient, tt.onServer, tt.onClient)
 			}
 		}
 
-		server := mustServer(t, newDir(t, ours, ours, serverLeaf).files(), nil)
-		stranger := newDir(t, ours, ours, clientLeaf).files()
+		// A server that names its clients, and one that takes those without a certificate.
+		files := tlstest.NewDir(t, ours, ours, serverLeaf).Files()
+		choosy, lenient := files, files
+		choosy.ClientNames, lenient.Anonymous = "nobody, keda", true
+		other, none := tlstest.NewDir(t, ours, ours, tlstest.Client("web")).Files(), tlsconfig.Files{CA: files.CA}
+		foreign := tlstest.NewDir(t, theirs, ours, clientLeaf).Files()
+		for _, tt := range []struct {
+			name           string
+			server, client tlsconfig.Files
+			onServer       string
+		}{
+			{"the name wanted", choosy, tlstest.NewDir(t, ours, ours, clientLeaf).Files(), ""},
+			{"another name", choosy, other, `certificate of "web": bears none of the names nobody, keda`},
+			{"no certificate where names are wanted", choosy, none, "didn't provide a certificate"},
+			{"no certificate where none is needed", lenient, none, ""},
+			{"another's where none is needed", lenient, foreign, "unknown authority"},
+		} {
+			if _, onServer, _ := handshake(t, mustServer(t, tt.server, nil), mustClient(t, tt.client, "forecaster")); !says(onServer, tt.onServer) {
+				t.Errorf("%s: server %v; want %q", tt.name, onServer, tt.onServer)
+			}
+		}
+
+		server := mustServer(t, tlstest.NewDir(t, ours, ours, serverLeaf).Files(), nil)
+		stranger := tlstest.NewDir(t, ours, ours, clientLeaf).Files()
 		stranger.Cert, stranger.Key = "", ""
 		if _, err, _ := handshake(t, server, mustClient(t, stranger, "forecaster")); !says(err, "didn't provide a certificate") {
 			t.Errorf("a client without a certificate: server %v", err)
@@ -236,7 +154,7 @@ func TestBothSidesAreVerified(t *testing.T) {
 		if _, _, err := handshake(t, server, nameless); !says(err, "reached by its IP address") {
 			t.Errorf("a server reached by its address: client %v", err)
 		}
-		old := mustClient(t, newDir(t, ours, ours, clientLeaf).files(), "forecaster")
+		old := mustClient(t, tlstest.NewDir(t, ours, ours, clientLeaf).Files(), "forecaster")
 		old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 		if _, err, _ := handshake(t, server, old); !says(err, "unsupported versions") {
 			t.Errorf("a client of TLS 1.1: server %v", err)
@@ -254,11 +172,11 @@ func says(err error, text string) bool {
 
 func TestNewFilesAreTakenUpUnderUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		first, second := newAuthority(t, "first", 24*time.Hour), newAuthority(t, "second", 24*time.Hour)
-		server, client := newDir(t, first, first, serverLeaf), newDir(t, first, first, clientLeaf)
+		first, second := tlstest.NewAuthority(t, "first", 24*time.Hour), tlstest.NewAuthority(t, "second", 24*time.Hour)
+		server, client := tlstest.NewDir(t, first, first, serverLeaf), tlstest.NewDir(t, first, first, clientLeaf)
 		var reports []string
-		serverConfig := mustServer(t, server.files(), func(err error) { reports = append(reports, err.Error()) })
-		clientConfig := mustClient(t, client.files(), "forecaster")
+		serverConfig := mustServer(t, server.Files(), func(err error) { reports = append(reports, err.Error()) })
+		clientConfig := mustClient(t, client.Files(), "forecaster")
 		clientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(8)
 		presented := func(what string) string {
 			t.Helper()
@@ -271,9 +189,7 @@ func TestNewFilesAreTakenUpUnderUse(t *testing.T) {
 		before := presented("at first")
 
 		// A new certificate of the same authority, in use at the next look.
-		time.Sleep(time.Millisecond) // for another serial number
-		cert, key := first.issue(t, serverLeaf)
-		server.writePair(t, cert, key)
+		server.Renew(t, first, serverLeaf)
 		clientConfig.ClientSessionCache = nil // a resumed session keeps its certificate
 		if presented("not looked yet") != before {
 			t.Error("the files were read again within a second")
@@ -285,8 +201,8 @@ func TestNewFilesAreTakenUpUnderUse(t *testing.T) {
 		}
 
 		// A new certificate whose key is not there yet.
-		newCert, newKey := first.issue(t, serverLeaf)
-		server.write(t, "tls.crt", newCert)
+		newCert, newKey := first.Issue(t, serverLeaf)
+		server.Write(t, "tls.crt", newCert)
 		for range 3 {
 			time.Sleep(2 * time.Second)
 			if presented("half written") != after {
@@ -296,14 +212,14 @@ func TestNewFilesAreTakenUpUnderUse(t *testing.T) {
 		if len(reports) != 1 || !strings.Contains(reports[0], "tls.key") || !strings.Contains(reports[0], "does not match") {
 			t.Errorf("reports = %q; want one, that the key does not match", reports)
 		}
-		server.write(t, "tls.key", newKey)
+		server.Write(t, "tls.key", newKey)
 		time.Sleep(2 * time.Second)
 		if presented("mended") == after || len(reports) != 1 {
 			t.Errorf("the mended pair is not in use, or reported: %q", reports)
 		}
 
 		// A file that goes missing is reported, once, and changes nothing.
-		if err := os.Remove(server.path("ca.crt")); err != nil {
+		if err := os.Remove(server.Path("ca.crt")); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
@@ -316,22 +232,20 @@ func TestNewFilesAreTakenUpUnderUse(t *testing.T) {
 
 		// Both sides move to a second authority by way of trusting both.
 		clientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(8)
-		both := append(bytes.Clone(first.pem), second.pem...)
-		server.write(t, "ca.crt", both)
-		client.write(t, "ca.crt", both)
+		both := append(bytes.Clone(first.PEM), second.PEM...)
+		server.Write(t, "ca.crt", both)
+		client.Write(t, "ca.crt", both)
 		time.Sleep(2 * time.Second)
 		presented("both trusted")
-		cert, key = second.issue(t, clientLeaf)
-		client.writePair(t, cert, key)
-		cert, key = second.issue(t, serverLeaf)
-		server.writePair(t, cert, key)
+		client.Renew(t, second, clientLeaf)
+		server.Renew(t, second, serverLeaf)
 		time.Sleep(2 * time.Second)
 		presented("both renewed") // may resume
 
 		// Who still has only what the first authority issued is now a stranger.
-		server.write(t, "ca.crt", second.pem)
+		server.Write(t, "ca.crt", second.PEM)
 		time.Sleep(2 * time.Second)
-		late := mustClient(t, newDir(t, first, second, clientLeaf).files(), "forecaster")
+		late := mustClient(t, tlstest.NewDir(t, first, second, clientLeaf).Files(), "forecaster")
 		if _, err, _ := handshake(t, serverConfig, late); !says(err, "unknown authority") {
 			t.Errorf("a client of the first authority: server %v; want unknown authority", err)
 		}
@@ -343,9 +257,9 @@ func TestNewFilesAreTakenUpUnderUse(t *testing.T) {
 
 func TestAResumedSessionEndsWithItsAuthority(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		first, second := newAuthority(t, "first", 24*time.Hour), newAuthority(t, "second", 24*time.Hour)
-		server, client := newDir(t, first, first, serverLeaf), newDir(t, first, first, clientLeaf)
-		serverConfig, clientConfig := mustServer(t, server.files(), nil), mustClient(t, client.files(), "forecaster")
+		first, second := tlstest.NewAuthority(t, "first", 24*time.Hour), tlstest.NewAuthority(t, "second", 24*time.Hour)
+		server, client := tlstest.NewDir(t, first, first, serverLeaf), tlstest.NewDir(t, first, first, clientLeaf)
+		serverConfig, clientConfig := mustServer(t, server.Files(), nil), mustClient(t, client.Files(), "forecaster")
 		clientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(8)
 		for _, resumed := range []bool{false, true} {
 			state, onServer, onClient := handshake(t, serverConfig, clientConfig)
@@ -353,7 +267,7 @@ func TestAResumedSessionEndsWithItsAuthority(t *testing.T) {
 				t.Fatalf("resumed %t, server %v, client %v; want resumed %t", state.DidResume, onServer, onClient, resumed)
 			}
 		}
-		server.write(t, "ca.crt", second.pem)
+		server.Write(t, "ca.crt", second.PEM)
 		time.Sleep(2 * time.Second)
 		if _, err, _ := handshake(t, serverConfig, clientConfig); !says(err, "unknown authority") {
 			t.Errorf("server %v; want the resumed session refused", err)
@@ -363,9 +277,9 @@ func TestAResumedSessionEndsWithItsAuthority(t *testing.T) {
 
 func TestACertificateThatExpiresInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ours := newAuthority(t, "ours", 24*time.Hour)
-		server := mustServer(t, newDir(t, ours, ours, serverLeaf).files(), nil)
-		client := mustClient(t, newDir(t, ours, ours, clientLeaf).files(), "forecaster")
+		ours := tlstest.NewAuthority(t, "ours", 24*time.Hour)
+		server := mustServer(t, tlstest.NewDir(t, ours, ours, serverLeaf).Files(), nil)
+		client := mustClient(t, tlstest.NewDir(t, ours, ours, clientLeaf).Files(), "forecaster")
 		if _, _, err := handshake(t, server, client); err != nil {
 			t.Fatalf("client %v", err)
 		}
@@ -377,8 +291,8 @@ func TestACertificateThatExpiresInUse(t *testing.T) {
 }
 
 func TestWithoutAuthoritiesTheSystemsCount(t *testing.T) {
-	ours := newAuthority(t, "ours", 24*time.Hour)
-	server := mustServer(t, newDir(t, ours, ours, serverLeaf).files(), nil)
+	ours := tlstest.NewAuthority(t, "ours", 24*time.Hour)
+	server := mustServer(t, tlstest.NewDir(t, ours, ours, serverLeaf).Files(), nil)
 	client := mustClient(t, tlsconfig.Files{}, "forecaster")
 	if _, _, err := handshake(t, server, client); err == nil {
 		t.Error("a server of an authority nobody trusts was accepted")
@@ -386,59 +300,57 @@ func TestWithoutAuthoritiesTheSystemsCount(t *testing.T) {
 }
 
 func TestFaultsNameTheFileAndWhatIsWrong(t *testing.T) {
-	ours, expired := newAuthority(t, "ours", 24*time.Hour), newAuthority(t, "gone", -time.Minute)
+	ours, expired := tlstest.NewAuthority(t, "ours", 24*time.Hour), tlstest.NewAuthority(t, "gone", -time.Minute)
 	for _, tt := range []struct {
 		name  string
-		spoil func(*testing.T, dir)
+		spoil func(*testing.T, tlstest.Dir)
 		want  string
 	}{
-		{"missing", func(t *testing.T, d dir) { remove(t, d, "tls.crt") }, "tls.crt: no such file"},
-		{"missing key", func(t *testing.T, d dir) { remove(t, d, "tls.key") }, "tls.key: no such file"},
-		{"empty", func(t *testing.T, d dir) { d.write(t, "tls.crt", nil) }, "tls.crt: holds no PEM certificate"},
-		{"no PEM", func(t *testing.T, d dir) { d.write(t, "ca.crt", []byte("hello")) }, "ca.crt: holds no PEM certificate"},
-		{"a key for a certificate", func(t *testing.T, d dir) {
-			_, key := ours.issue(t, serverLeaf)
-			d.write(t, "tls.crt", key)
+		{"missing", func(t *testing.T, d tlstest.Dir) { remove(t, d, "tls.crt") }, "tls.crt: no such file"},
+		{"missing key", func(t *testing.T, d tlstest.Dir) { remove(t, d, "tls.key") }, "tls.key: no such file"},
+		{"empty", func(t *testing.T, d tlstest.Dir) { d.Write(t, "tls.crt", nil) }, "tls.crt: holds no PEM certificate"},
+		{"no PEM", func(t *testing.T, d tlstest.Dir) { d.Write(t, "ca.crt", []byte("hello")) }, "ca.crt: holds no PEM certificate"},
+		{"a key for a certificate", func(t *testing.T, d tlstest.Dir) {
+			_, key := ours.Issue(t, serverLeaf)
+			d.Write(t, "tls.crt", key)
 		}, "tls.crt: holds no PEM certificate"},
-		{"not a certificate", func(t *testing.T, d dir) {
-			d.write(t, "tls.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}))
+		{"not a certificate", func(t *testing.T, d tlstest.Dir) {
+			d.Write(t, "tls.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}))
 		}, "tls.crt: x509"},
-		{"no key", func(t *testing.T, d dir) { d.write(t, "tls.key", []byte("hello")) }, "tls.key: holds no PEM"},
-		{"another's key", func(t *testing.T, d dir) {
-			_, key := ours.issue(t, serverLeaf)
-			d.write(t, "tls.key", key)
+		{"no key", func(t *testing.T, d tlstest.Dir) { d.Write(t, "tls.key", []byte("hello")) }, "tls.key: holds no PEM"},
+		{"another's key", func(t *testing.T, d tlstest.Dir) {
+			_, key := ours.Issue(t, serverLeaf)
+			d.Write(t, "tls.key", key)
 		}, "does not match"},
-		{"expired", func(t *testing.T, d dir) {
-			cert, key := ours.issue(t, leaf{name: "old", from: -2 * time.Hour, life: -time.Minute})
-			d.writePair(t, cert, key)
+		{"expired", func(t *testing.T, d tlstest.Dir) {
+			d.Renew(t, ours, tlstest.Leaf{Name: "old", From: -2 * time.Hour, Life: -time.Minute})
 		}, `tls.crt of "old": expired at `},
-		{"not yet valid", func(t *testing.T, d dir) {
-			cert, key := ours.issue(t, leaf{name: "new", from: time.Hour, life: 2 * time.Hour})
-			d.writePair(t, cert, key)
+		{"not yet valid", func(t *testing.T, d tlstest.Dir) {
+			d.Renew(t, ours, tlstest.Leaf{Name: "new", From: time.Hour, Life: 2 * time.Hour})
 		}, `tls.crt of "new": not valid before `},
-		{"expired authority", func(t *testing.T, d dir) { d.write(t, "ca.crt", expired.pem) }, `ca.crt of "gone": expired at `},
+		{"expired authority", func(t *testing.T, d tlstest.Dir) { d.Write(t, "ca.crt", expired.PEM) }, `ca.crt of "gone": expired at `},
 	} {
-		d := newDir(t, ours, ours, serverLeaf)
+		d := tlstest.NewDir(t, ours, ours, serverLeaf)
 		tt.spoil(t, d)
-		config, err := tlsconfig.Server(d.files(), nil)
+		config, err := tlsconfig.Server(d.Files(), nil)
 		if config != nil || !says(err, tt.want) || !strings.Contains(err.Error(), string(d)) {
 			t.Errorf("%s: Server = %v; want %q and the path", tt.name, err, tt.want)
 		}
-		if _, err := tlsconfig.Client(d.files(), nil); !says(err, tt.want) {
+		if _, err := tlsconfig.Client(d.Files(), nil); !says(err, tt.want) {
 			t.Errorf("%s: Client = %v; want %q", tt.name, err, tt.want)
 		}
 	}
 
-	d := newDir(t, ours, ours, serverLeaf)
-	d.write(t, "ca.crt", append(bytes.Clone(expired.pem), ours.pem...))
-	if _, err := tlsconfig.Server(d.files(), nil); err != nil {
+	d := tlstest.NewDir(t, ours, ours, serverLeaf)
+	d.Write(t, "ca.crt", append(bytes.Clone(expired.PEM), ours.PEM...))
+	if _, err := tlsconfig.Server(d.Files(), nil); err != nil {
 		t.Errorf("a bundle with an expired authority beside a good one: %v", err)
 	}
 }
 
-func remove(t *testing.T, d dir, name string) {
+func remove(t *testing.T, d tlstest.Dir, name string) {
 	t.Helper()
-	if err := os.Remove(d.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(d.Path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
 }
@@ -454,7 +366,13 @@ func TestHalfASettingIsAFault(t *testing.T) {
 			t.Errorf("Client(%+v) = %v", files, err)
 		}
 	}
-	if (tlsconfig.Files{}).Set() || !(tlsconfig.Files{CA: "a"}).Set() {
-		t.Error("Set does not tell whether a file is named")
+	log := slog.New(slog.DiscardHandler)
+	for name, orNone := range map[string]func(tlsconfig.Files, *slog.Logger) (*tls.Config, error){"ServerOrNone": tlsconfig.ServerOrNone, "ClientOrNone": tlsconfig.ClientOrNone} {
+		if config, err := orNone(tlsconfig.Files{}, log); config != nil || err != nil {
+			t.Errorf("%s({}) = %v, %v; want neither", name, config, err)
+		}
+		if _, err := orNone(tlsconfig.Files{Cert: "a"}, log); err == nil {
+			t.Errorf("%s({Cert: a}) = nil", name)
+		}
 	}
 }

@@ -57,7 +57,8 @@ func (p *Plane) runKEDA(ctx context.Context, config, certs string, ports kedaPor
 	if _, err := p.procs.Spawn("keda-operator", env, p.tool("keda-operator"),
 		"--kubeconfig="+config, "--cert-dir="+certs, "--metrics-bind-address=127.0.0.1:0",
 		"--health-probe-bind-address=127.0.0.1:"+ports.health,
-		"--metrics-service-bind-address=127.0.0.1:"+ports.grpc); err != nil {
+		"--metrics-service-bind-address=127.0.0.1:"+ports.grpc,
+		"--kube-api-qps=100", "--kube-api-burst=200"); err != nil { // the tests make dozens of ScaledObjects at once
 		return err
 	}
 	// The adapter's client backs off when it finds nobody, so it starts second.

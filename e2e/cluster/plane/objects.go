@@ -15,9 +15,10 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// Render is what `kubectl kustomize DIR` prints, as objects.
-func Render(dir string) ([]*unstructured.Unstructured, error) {
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+// Render is what `kubectl kustomize DIR` prints, as objects. Each file that it
+// reads is told to those who ask.
+func Render(dir string, reads ...func(path string)) ([]*unstructured.Unstructured, error) {
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(telling{filesys.MakeFsOnDisk(), reads}, dir)
 	if err != nil {
 		return nil, fmt.Errorf("rendering %s: %w", dir, err)
 	}
@@ -26,6 +27,20 @@ func Render(dir string) ([]*unstructured.Unstructured, error) {
 		return nil, fmt.Errorf("rendering %s: %w", dir, err)
 	}
 	return Decode(text)
+}
+
+// telling is a file system that tells what is read of it.
+type telling struct {
+	filesys.FileSystem
+	reads []func(path string)
+}
+
+// ReadFile reads path and tells so.
+func (t telling) ReadFile(path string) ([]byte, error) {
+	for _, tell := range t.reads {
+		tell(path)
+	}
+	return t.FileSystem.ReadFile(path)
 }
 
 // Decode reads objects from YAML documents.

@@ -55,7 +55,7 @@ type Options struct {
 	TLS      *tls.Config       // of an https URL; nil is the system's trust
 
 	Timeout    time.Duration // of one question; 10 s if zero
-	MaxBytes   int64         // of one answer, decompressed; 32 MiB if zero
+	MaxBytes   int64         // of one answer, decompressed; 4 MiB if zero
 	RetryPause time.Duration // before the second try, give or take half; 500 ms if zero
 
 	// Dial connects; nil is the usual way.
@@ -148,12 +148,18 @@ func (o *Options) address() (*url.URL, error) {
 	return u, nil
 }
 
+// largest is more than an answer needs and little enough that as many as are
+// read at a time, each several times its size while it is decoded, leave the
+// process alive: a question has at most maxPoints answers of some fifty bytes,
+// so seven series still fit, and are told to be too many.
+const largest = 4 << 20
+
 func (o *Options) defaults() {
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
 	}
 	if o.MaxBytes == 0 {
-		o.MaxBytes = 32 << 20
+		o.MaxBytes = largest
 	}
 	if o.RetryPause == 0 {
 		o.RetryPause = 500 * time.Millisecond

@@ -1,14 +1,8 @@
 package prom_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
-	"math/big"
 	"net"
 	"net/http/httptest"
 	"strings"
@@ -17,71 +11,33 @@ import (
 
 	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/adapters/prom"
+	"github.com/kedastral/kedastral/shared/tlsconfig/tlstest"
 )
 
-// authority signs certificates.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T) authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return authority{cert, key}
-}
-
-func (a authority) pool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
-	return pool
-}
-
-// issue makes a certificate of an address that ends when told.
-func (a authority) issue(t *testing.T, address string, ends time.Time) tls.Certificate {
-	t.Helper()
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "server"}, IPAddresses: []net.IP{net.ParseIP(address)},
-		NotBefore: ends.Add(-24 * time.Hour), NotAfter: ends,
-	}, a.cert, a.key.Public(), a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: a.key}
+// at is the server's certificate of an address that ends when told.
+func at(address string, life time.Duration) tlstest.Leaf {
+	l := tlstest.Server("server")
+	l.IP, l.From, l.Life = net.ParseIP(address), life-24*time.Hour, life
+	return l
 }
 
 func TestTLS(t *testing.T) {
-	ours, theirs := newAuthority(t), newAuthority(t)
-	soon, past := time.Now().Add(time.Hour), time.Now().Add(-time.Minute)
+	ours, theirs := tlstest.NewAuthority(t, "ours", time.Hour), tlstest.NewAuthority(t, "theirs", time.Hour)
+	const soon, past = time.Hour, -time.Minute
 	for _, tt := range []struct {
 		name   string
 		server *tls.Config
 		client *tls.Config
 		text   string // "" is success
 	}{
-		{"good", &tls.Config{Certificates: []tls.Certificate{ours.issue(t, "127.0.0.1", soon)}}, &tls.Config{RootCAs: ours.pool()}, ""},
-		{"expired", &tls.Config{Certificates: []tls.Certificate{ours.issue(t, "127.0.0.1", past)}}, &tls.Config{RootCAs: ours.pool()}, "certificate has expired"},
-		{"wrong authority", &tls.Config{Certificates: []tls.Certificate{theirs.issue(t, "127.0.0.1", soon)}}, &tls.Config{RootCAs: ours.pool()}, "signed by an unknown authority"},
-		{"the system's authorities", &tls.Config{Certificates: []tls.Certificate{ours.issue(t, "127.0.0.1", soon)}}, nil, "signed by an unknown authority"},
-		{"another host", &tls.Config{Certificates: []tls.Certificate{ours.issue(t, "10.0.0.1", soon)}}, &tls.Config{RootCAs: ours.pool()}, `another host name than "127.0.0.1"`},
-		{"client certificate wanted", &tls.Config{Certificates: []tls.Certificate{ours.issue(t, "127.0.0.1", soon)}, ClientAuth: tls.RequireAnyClientCert}, &tls.Config{RootCAs: ours.pool()}, "it ended the TLS handshake"},
-		{"a check of its own", &tls.Config{Certificates: []tls.Certificate{ours.issue(t, "127.0.0.1", soon)}}, &tls.Config{
-			RootCAs: ours.pool(), VerifyConnection: func(tls.ConnectionState) error { return errors.New("revoked yesterday") },
+		{"good", &tls.Config{Certificates: []tls.Certificate{ours.Certificate(t, at("127.0.0.1", soon))}}, &tls.Config{RootCAs: ours.Pool()}, ""},
+		{"expired", &tls.Config{Certificates: []tls.Certificate{ours.Certificate(t, at("127.0.0.1", past))}}, &tls.Config{RootCAs: ours.Pool()}, "certificate has expired"},
+		{"wrong authority", &tls.Config{Certificates: []tls.Certificate{theirs.Certificate(t, at("127.0.0.1", soon))}}, &tls.Config{RootCAs: ours.Pool()}, "signed by an unknown authority"},
+		{"the system's authorities", &tls.Config{Certificates: []tls.Certificate{ours.Certificate(t, at("127.0.0.1", soon))}}, nil, "signed by an unknown authority"},
+		{"another host", &tls.Config{Certificates: []tls.Certificate{ours.Certificate(t, at("10.0.0.1", soon))}}, &tls.Config{RootCAs: ours.Pool()}, `another host name than "127.0.0.1"`},
+		{"client certificate wanted", &tls.Config{Certificates: []tls.Certificate{ours.Certificate(t, at("127.0.0.1", soon))}, ClientAuth: tls.RequireAnyClientCert}, &tls.Config{RootCAs: ours.Pool()}, "it ended the TLS handshake"},
+		{"a check of its own", &tls.Config{Certificates: []tls.Certificate{ours.Certificate(t, at("127.0.0.1", soon))}}, &tls.Config{
+			RootCAs: ours.Pool(), VerifyConnection: func(tls.ConnectionState) error { return errors.New("revoked yesterday") },
 		}, "not trusted: revoked yesterday"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

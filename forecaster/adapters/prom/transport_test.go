@@ -101,8 +101,8 @@ func TestHugeAnswers(t *testing.T) {
 			o := options(f.URL)
 			o.Timeout = 5 * time.Minute // the race detector compresses slowly
 			_, err := open(t, o, query()).Collect(t.Context(), 600)
-			if !errors.Is(err, adapters.ErrConfig) || adapters.Reason(err) != adapters.ReasonTooLarge || !strings.Contains(err.Error(), "response over 32 MiB: ") {
-				t.Errorf("Collect = %v; want that the response is over 32 MiB", err)
+			if !errors.Is(err, adapters.ErrConfig) || adapters.Reason(err) != adapters.ReasonTooLarge || !strings.Contains(err.Error(), "response over 4 MiB: ") {
+				t.Errorf("Collect = %v; want that the response is over 4 MiB", err)
 			}
 			if got := len(f.questions()); got != 1 {
 				t.Errorf("asked %d times for what is too large", got)

@@ -1,9 +1,13 @@
 // Package recorded replays a recording as if it were happening now.
 //
-// The one thing to know: a recording does not loop. Before its first and after
-// its last step it has no data and says so, as a source would that is new or
-// gone, because a seam that no workload ever had would teach the models a
-// pattern that is not there.
+// The one thing to know: unless it is told to, a recording does not loop. Before
+// its first and after its last step it has no data and says so, as a source
+// would that is new or gone, because a seam that no workload ever had would
+// teach the models a pattern that is not there.
+//
+// One that loops, for something to look at that never ends, repeats its last
+// whole weeks, so that what follows a Tuesday noon is what followed one; a
+// shorter recording its whole days, or all of it.
 package recorded
 
 import (
@@ -26,12 +30,14 @@ type Options struct {
 	// a clock that shows that time. Hours and weekdays move with the shift:
 	// choose an instant of the same weekday and hour when they matter.
 	Instant time.Time
+	Loop    bool // begin again after the end
 }
 
 // Adapter replays a recording.
 type Adapter struct {
 	now     func() time.Time
 	history series.DataFrame
+	period  time.Duration // of the loop; 0 without one
 }
 
 // New makes an adapter that starts its replay now.
@@ -50,7 +56,23 @@ func New(o Options) (*Adapter, error) {
 		}
 		history.Start = history.Start.Add(series.Align(o.Now(), o.Step).Sub(series.Align(o.Instant, o.Step)))
 	}
-	return &Adapter{now: o.Now, history: history}, nil
+	a := &Adapter{now: o.Now, history: history}
+	if o.Loop {
+		a.period = period(history)
+	}
+	return a, nil
+}
+
+// period is what is repeated: the weeks, the days, or else all of a recording.
+func period(history series.DataFrame) time.Duration {
+	const day = 24 * time.Hour
+	length := history.End().Sub(history.Start)
+	for _, whole := range []time.Duration{7 * day, day} {
+		if p := length - length%whole; p > 0 && p%history.Step == 0 {
+			return p
+		}
+	}
+	return length
 }
 
 func frame(samples []series.Sample, step time.Duration) (series.DataFrame, error) {
@@ -89,13 +111,13 @@ func (a *Adapter) Collect(ctx context.Context, windowSeconds int) (series.DataFr
 	if err != nil {
 		return series.DataFrame{}, &adapters.Fault{Class: adapters.ErrConfig, Reason: adapters.ReasonConfig, Text: err.Error()}
 	}
-	if to.After(a.history.End()) {
+	if a.period == 0 && to.After(a.history.End()) {
 		return series.DataFrame{}, &adapters.Fault{
 			Class: adapters.ErrNoData, Reason: adapters.ReasonEnded,
 			Text: "the recording ended at " + stamp(a.history.End()) + ", it is " + stamp(to),
 		}
 	}
-	window := a.history.Window(from, to)
+	window := a.window(from, to)
 	if window.LastObserved() < 0 {
 		return series.DataFrame{}, &adapters.Fault{
 			Class: adapters.ErrNoData, Reason: adapters.ReasonNoData,
@@ -103,6 +125,22 @@ func (a *Adapter) Collect(ctx context.Context, windowSeconds int) (series.DataFr
 		}
 	}
 	return window, nil
+}
+
+// window is the recording on [from, to), repeated after its end where it loops.
+func (a *Adapter) window(from, to time.Time) series.DataFrame {
+	window := a.history.Window(from, to)
+	if a.period == 0 {
+		return window
+	}
+	again := a.history.End().Add(-a.period)
+	for i := range window.Values {
+		if at := window.Start.Add(time.Duration(i) * window.Step); !at.Before(a.history.End()) {
+			first := again.Add(at.Sub(again) % a.period)
+			window.Values[i] = a.history.Values[first.Sub(a.history.Start)/a.history.Step]
+		}
+	}
+	return window
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

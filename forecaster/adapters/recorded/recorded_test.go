@@ -147,3 +147,29 @@ func TestImpossibleReplays(t *testing.T) {
 		}
 	}
 }
+
+// A recording that loops goes on with what came a whole number of its weeks
+// before, or of its days, and does so again.
+func TestLoop(t *testing.T) {
+	const day = 24 * 60
+	for _, tt := range []struct {
+		minutes int // recorded
+		past    time.Duration
+		want    float64 // of the newest minute
+	}{
+		{15 * day, -time.Minute, 15*day - 2},            // before the end nothing changes
+		{15 * day, 0, 15*day - 1},                       //
+		{15 * day, time.Minute, day},                    // fifteen days repeat their last two weeks
+		{15 * day, 14*24*time.Hour + time.Minute, day},  // and again
+		{15 * day, 3 * 14 * 24 * time.Hour, 15*day - 1}, //
+		{2*day + 60, time.Minute, 60},                   // two days and an hour repeat their last two days
+		{90, time.Minute, 0},                            // less than a day repeats itself
+	} {
+		end := monday.Add(time.Duration(tt.minutes) * time.Minute)
+		a := open(t, recorded.Options{Samples: counting(monday, tt.minutes), Step: time.Minute, Loop: true, Now: func() time.Time { return end.Add(tt.past) }})
+		got := collect(t, a, 120)
+		if got[1] != tt.want {
+			t.Errorf("%d minutes, %v after the end: the newest is %v; want %v", tt.minutes, tt.past, got[1], tt.want)
+		}
+	}
+}

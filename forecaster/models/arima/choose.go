@@ -29,7 +29,8 @@ func Differences(y []float64) int {
 func kpss(y []float64) float64 {
 	n := len(y)
 	lags := int(3 * math.Sqrt(float64(n)) / 13)
-	gamma, mu := autocovariances(y, lags)
+	gamma := make([]float64, lags+1)
+	mu := autocovariances(y, gamma, make([]float64, len(y)))
 	long := gamma[0]
 	for k := 1; k <= lags; k++ {
 		long += 2 * (1 - float64(k)/float64(lags+1)) * gamma[k]
@@ -56,7 +57,7 @@ type choice struct {
 // leaves estimated from moments alone: up to five autoregressive lags, or up to
 // two of them with up to three of the shocks. The best come first.
 func choose(w []float64, mean bool) []choice {
-	m := newMoments(w, longest(len(w)))
+	m := newMoments(w, make([]float64, len(w)), longest(len(w)), maxChosen)
 	if !(m.gamma[0] > 0) {
 		return []choice{{}}
 	}

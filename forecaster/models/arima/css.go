@@ -21,20 +21,21 @@ type conditional struct {
 	jac  [][]float64 // ∂e/∂β, a column per coefficient
 }
 
-// newSquares picks the cheaper form of the sum where it will do.
-func newSquares(w []float64, gaps []bool, o Order) squares {
+// newSquares picks the cheapest form of the sum that will do. Its residuals go
+// into e.
+func newSquares(w, e []float64, gaps []bool, o Order) squares {
 	if gaps == nil && !o.Seasonal() {
-		return newPlain(w, o)
+		return newPlain(w, e, o)
 	}
-	return newConditional(w, gaps, o)
+	return newConditional(w, e, gaps, o)
 }
 
-func newConditional(w []float64, gaps []bool, o Order) *conditional {
+func newConditional(w, e []float64, gaps []bool, o Order) *conditional {
 	n, k := len(w), o.parameters()
-	block := make([]float64, n*(k+3))
-	c := &conditional{order: o, w: w, gaps: gaps, from: o.reach(), jac: make([][]float64, k)}
+	block := make([]float64, n*(k+2))
+	c := &conditional{order: o, w: w, e: e, gaps: gaps, from: o.reach(), jac: make([][]float64, k)}
 	cut := func() (s []float64) { s, block = block[:n:n], block[n:]; return s }
-	c.x, c.e, c.part = cut(), cut(), cut()
+	c.x, c.part = cut(), cut()
 	for i := range c.jac {
 		c.jac[i] = cut()
 	}
@@ -87,10 +88,14 @@ func apply(out, x []float64, polynomial []term, from int) {
 // recurse divides by a polynomial in place: outₜ −= Σ c·outₜ₋ₗₐ₉, with nothing
 // before from.
 func recurse(out []float64, polynomial []term, from int, gaps []bool) {
-	if gaps == nil && len(polynomial) == 1 && polynomial[0].lag == 1 {
-		c, last := polynomial[0].c, 0.0
+	if n := len(polynomial); gaps == nil && n > 0 && n <= 2 && polynomial[n-1].lag == n {
+		var c [2]float64
+		for i, p := range polynomial {
+			c[i] = p.c
+		}
+		last, before := 0.0, 0.0
 		for t, v := range out[from:] {
-			last = v - c*last
+			last, before = (v-c[1]*before)-c[0]*last, last
 			out[from+t] = last
 		}
 		return
@@ -176,5 +181,3 @@ func (c *conditional) normal(v, normal, gradient []float64) {
 		}
 	}
 }
-
-func (c *conditional) residuals() []float64 { return c.e }

@@ -1,12 +1,15 @@
 package arima
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+)
 
 // squares is a sum of squares to be made small.
 type squares interface {
 	run(v []float64) float64              // the sum at v
 	normal(v, normal, gradient []float64) // the Gauss-Newton equations of the last run, which was at v
-	residuals() []float64                 // of the last run
 	counted() int
 }
 
@@ -22,34 +25,37 @@ const (
 // descend minimises a sum of squares from v by the method of Levenberg and
 // Marquardt, never leaving the stationary and invertible region. It changes v
 // and returns the sum.
+//
+// Where the two polynomials nearly share a root the equations underestimate
+// the curvature and their steps swing about the minimum. A step's slope at its
+// two ends tells by how much, and the next is shortened by that.
 func descend(c squares, o Order, v []float64) float64 {
 	sum := c.run(v)
-	k := len(v)
-	if k == 0 {
+	if len(v) == 0 {
 		return sum
 	}
-	block := make([]float64, 2*k*k+2*k)
-	normal, work, gradient, trial := block[:k*k], block[k*k:2*k*k], block[2*k*k:2*k*k+k], block[2*k*k+k:]
-	damping, tolerance := 1e-4, 2*enough/float64(c.counted())
+	d := newDescent(o, v)
+	tolerance := 2 * enough / float64(c.counted())
 	if c.counted() < short {
 		tolerance *= enoughShort / enough
 	}
 	for range cssSteps {
-		c.normal(v, normal, gradient)
+		c.normal(v, d.normal, d.gradient)
+		d.relax()
 		lower, ok, moved := sum, false, false
 		for range 8 {
-			promised, admitted := step(o, trial, v, normal, gradient, work, damping)
+			promised, admitted := d.step(v)
 			if admitted && promised < tolerance*sum {
 				break
 			}
 			if admitted {
 				moved = true
-				if lower = c.run(trial); lower < sum {
+				if lower = c.run(d.trial); lower < sum {
 					ok = true
 					break
 				}
 			}
-			damping *= 10
+			d.damping *= 10
 		}
 		if !ok && moved {
 			c.run(v)
@@ -57,9 +63,9 @@ func descend(c squares, o Order, v []float64) float64 {
 		if !ok {
 			break
 		}
-		copy(v, trial)
+		d.accept(v)
 		gain := sum - lower
-		sum, damping = lower, max(damping/10, 1e-12)
+		sum = lower
 		if gain <= tolerance*sum {
 			break
 		}
@@ -67,22 +73,63 @@ func descend(c squares, o Order, v []float64) float64 {
 	return sum
 }
 
+// descent is where a search stands.
+type descent struct {
+	order            Order
+	normal, gradient []float64 // the equations where it stands
+	work, trial      []float64
+	moved            []float64 // the last step accepted
+	slope            float64   // along it where it began; 0 before the first
+	damping          float64
+	length           float64 // of a step, as a share of what the equations say
+}
+
+func newDescent(o Order, v []float64) descent {
+	k := len(v)
+	block := make([]float64, 2*k*k+3*k)
+	cut := func(n int) (s []float64) { s, block = block[:n:n], block[n:]; return s }
+	return descent{
+		order: o, normal: cut(k * k), work: cut(k * k), gradient: cut(k), trial: cut(k), moved: cut(k),
+		damping: 1e-4, length: 1,
+	}
+}
+
+// relax learns from the slopes along the last step how long the next should be.
+func (d *descent) relax() {
+	if d.slope == 0 {
+		return
+	}
+	if end := floats.Dot(d.gradient, d.moved); end != d.slope {
+		d.length = max(shortest, min(1, d.length*d.slope/(d.slope-end)))
+	}
+}
+
+const shortest = 0.25 // share of a step that is taken at least
+
 // step solves for the trial coefficients; ok is false where there are none or
 // they are not admissible. promised is what the sum would lose, were it
 // quadratic.
-func step(o Order, trial, v, normal, gradient, work []float64, damping float64) (promised float64, ok bool) {
+func (d *descent) step(v []float64) (promised float64, ok bool) {
 	k := len(v)
-	copy(work, normal)
+	copy(d.work, d.normal)
 	for i := range k {
-		work[i*k+i] += damping*normal[i*k+i] + math.SmallestNonzeroFloat32
+		d.work[i*k+i] += d.damping*d.normal[i*k+i] + math.SmallestNonzeroFloat32
 	}
-	copy(trial, gradient)
-	if !solve(work, trial) {
+	copy(d.trial, d.gradient)
+	if !solve(d.work, d.trial) {
 		return 0, false
 	}
-	for i, d := range trial {
-		promised += d * gradient[i]
-		trial[i] = v[i] - d
+	for i, by := range d.trial {
+		promised += d.length * by * d.gradient[i]
+		d.trial[i] = v[i] - d.length*by
 	}
-	return promised, admissible(o.split(trial))
+	return promised, admissible(d.order.split(d.trial))
+}
+
+// accept moves v to the trial.
+func (d *descent) accept(v []float64) {
+	floats.SubTo(d.moved, d.trial, v)
+	d.slope = floats.Dot(d.gradient, d.moved)
+	copy(v, d.trial)
+	d.damping = max(d.damping/10, 1e-12)
 }

@@ -27,13 +27,15 @@ func Conditional(y []float64, gaps []bool, o Order) (Fit, error) {
 	if err := fittable(len(y), o); err != nil {
 		return Fit{}, err
 	}
-	w := difference(y, o)
-	return conditionalFrom(y, w, gaps, o, start(w, o))
+	w, residuals := difference(y, o), make([]float64, len(y))
+	return conditionalFrom(w, residuals, gaps, o, start(w, residuals[o.lost():], o))
 }
 
-// conditionalFrom searches from given coefficients; w is y differenced.
-func conditionalFrom(y, w []float64, gaps []bool, o Order, v []float64) (Fit, error) {
-	c := newSquares(w, differencedGaps(gaps, o), o)
+// conditionalFrom searches from given coefficients; w is the series
+// differenced, residuals has one place per value of it.
+func conditionalFrom(w, residuals []float64, gaps []bool, o Order, v []float64) (Fit, error) {
+	clear(residuals[:o.lost()])
+	c := newSquares(w, residuals[o.lost():], differencedGaps(gaps, o), o)
 	n := c.counted()
 	if n < o.parameters()+2 {
 		return Fit{}, fmt.Errorf("fitting ARIMA%v: %d residuals outside gaps: %w", o, n, models.ErrTooShort)
@@ -43,7 +45,7 @@ func conditionalFrom(y, w []float64, gaps []bool, o Order, v []float64) (Fit, er
 	f.Sigma2 = sum / float64(n)
 	f.N = n + o.reach() // R's count: orders with more lags are not rewarded for fewer residuals
 	f.LogLik = -0.5 * float64(f.N) * (math.Log(2*math.Pi*f.Sigma2) + 1)
-	return f.finish(y, c.residuals())
+	return f.finish(residuals)
 }
 
 // Exact fits by exact Gaussian maximum likelihood. NaN marks a gap. The cost
@@ -64,7 +66,9 @@ func Exact(y []float64, o Order) (Fit, error) {
 	}
 	f := assemble(o, v)
 	f.N, f.Sigma2, f.LogLik, f.Mean = l.n, l.sigma2, l.logLik, l.mean
-	return f.finish(y, k.v)
+	residuals := make([]float64, len(y))
+	copy(residuals[o.lost():], k.v)
+	return f.finish(residuals)
 }
 
 func fittable(n int, o Order) error {
@@ -87,15 +91,13 @@ func assemble(o Order, v []float64) Fit {
 	return Fit{Order: o, AR: c.ar, MA: c.ma, SAR: c.sar, SMA: c.sma, Mean: c.mean}
 }
 
-// finish derives what follows from the likelihood and the residuals of the
-// differenced series.
-func (f Fit) finish(y, e []float64) (Fit, error) {
+// finish derives what follows from the likelihood.
+func (f Fit) finish(residuals []float64) (Fit, error) {
 	if math.IsNaN(f.Sigma2) || math.IsInf(f.Sigma2, 0) {
 		return Fit{}, fmt.Errorf("fitting ARIMA%v: the values overflow", f.Order)
 	}
 	f.AICc = aicc(f.LogLik, f.Order.parameters()+1, f.N)
-	f.Residuals = make([]float64, len(y))
-	copy(f.Residuals[f.Order.lost():], e)
+	f.Residuals = residuals
 	return f, nil
 }
 
@@ -133,8 +135,9 @@ func exactStart(w []float64, o Order) []float64 {
 		}
 		filled[t] = v
 	}
-	v := start(filled, o)
-	descend(newConditional(filled, gaps, o), o, v)
+	e := make([]float64, len(w))
+	v := start(filled, e, o)
+	descend(newConditional(filled, e, gaps, o), o, v)
 	return v
 }
 

@@ -45,26 +45,19 @@ func (f Fit) recursion() recursion {
 
 // reach is the longest lag on levels and on shocks.
 func (r *recursion) reach() int {
-	reach := 0
-	if n := len(r.level); n > 0 {
-		reach = r.level[n-1].lag
-	}
-	if n := len(r.shock); n > 0 {
-		reach = max(reach, r.shock[n-1].lag)
-	}
-	return reach
+	return max(longestOf(r.level), longestOf(r.shock))
 }
 
 // expect is the expectation of y[t] given everything before; lags beyond the
 // start count as zero.
 func (r *recursion) expect(y, e []float64, t int) float64 {
-	v := r.constant
+	v, cautious := r.constant, r.trust.from > 0
 	for _, k := range r.level {
 		if k.lag > t {
 			break
 		}
 		past := y[t-k.lag]
-		if r.trust.from > 0 && k.lag >= r.trust.from {
+		if cautious && k.lag >= r.trust.from {
 			past = max(r.trust.low, min(r.trust.high, past))
 		}
 		v -= k.c * past
@@ -74,7 +67,7 @@ func (r *recursion) expect(y, e []float64, t int) float64 {
 			break
 		}
 		past := e[t-k.lag]
-		if r.trust.from > 0 && k.lag >= r.trust.from {
+		if cautious && k.lag >= r.trust.from {
 			past = max(-r.trust.shock, min(r.trust.shock, past))
 		}
 		v += k.c * past
@@ -125,31 +118,32 @@ func (f Fit) StandardErrors(h int) []float64 {
 	return out
 }
 
-// memory is how many steps a shock takes to fade from the shocks computed
-// after it to a thousandth, at most 30 times the longest lag: the impulse
-// response of 1/(θ(B)·Θ(Bˢ)).
-func (r *recursion) memory() int {
-	if len(r.shock) == 0 {
-		return 0
+// response is that of 1/(θ(B)·Θ(Bˢ)) to an impulse: how the shocks computed
+// after one still remember it, until that has faded to a thousandth. A level
+// that moves a hundredth of the way each step remembers 700 of them.
+func (r *recursion) response() []float64 {
+	longest := longestOf(r.shock)
+	if longest == 0 {
+		return nil
 	}
-	longest := r.shock[len(r.shock)-1].lag
-	n := 30 * longest
-	response := make([]float64, n)
-	response[0] = 1
+	n := max(longestMemory, 30*longest)
+	response := append(make([]float64, 0, 64), 1)
 	last := 0
-	for t := 1; t < n; t++ {
+	for t := 1; t < n && t-last <= 2*longest; t++ {
+		v := 0.0
 		for _, k := range r.shock {
 			if k.lag > t {
 				break
 			}
-			response[t] -= k.c * response[t-k.lag]
+			v -= k.c * response[t-k.lag]
 		}
-		if math.Abs(response[t]) > 1e-3 {
+		if response = append(response, v); math.Abs(v) > 1e-3 {
 			last = t
 		}
-		if t-last > 2*longest {
-			break
-		}
 	}
-	return last + 1
+	return response[:last+1]
 }
+
+// longestMemory bounds the steps a forecast looks back over where there is no
+// season.
+const longestMemory = 700

@@ -16,11 +16,12 @@ type plain struct {
 	e, z, u []float64
 }
 
-func newPlain(w []float64, o Order) *plain {
+func newPlain(w, e []float64, o Order) *plain {
 	n := len(w)
-	c := &plain{order: o, w: w, x: w, from: o.P, e: make([]float64, n)}
+	c := &plain{order: o, w: w, x: w, from: o.P, e: e}
 	if o.Q > 0 {
-		c.z, c.u = make([]float64, n), make([]float64, n)
+		both := make([]float64, 2*n)
+		c.z, c.u = both[:n], both[n:]
 	}
 	if o.Mean {
 		c.x = make([]float64, n)
@@ -60,23 +61,32 @@ func (c *plain) run(v []float64) float64 {
 }
 
 // first is the pass for one moving average term: three recursions abreast, as
-// each alone would wait for its own last value.
+// each alone would wait for its own last value, and two steps at a time, as
+// eₜ₊₁ = (aₜ₊₁ − θ·aₜ) + θ²·eₜ₋₁ need not wait for eₜ.
 func (c *plain) first(theta float64) float64 {
-	var e, z, u, sum float64
+	var e, z, u float64
 	for t, x := range c.x[:c.from] {
 		z = x - theta*z
 		c.z[t], c.u[t] = z, 0
 	}
 	x, pe, pz, pu := c.x[c.from:], c.e[c.from:], c.z[c.from:], c.u[c.from:]
 	pe, pz, pu = pe[:len(x)], pz[:len(x)], pu[:len(x)]
-	for t := range x {
-		e = pe[t] - theta*e
-		z = x[t] - theta*z
+	square, t := theta*theta, 0
+	for ; t+1 < len(x) && t+1 < len(pe) && t+1 < len(pz) && t+1 < len(pu); t += 2 {
+		a, b := pe[t], x[t]
+		nextE, nextZ := (pe[t+1]-theta*a)+square*e, (x[t+1]-theta*b)+square*z
+		e, z = a-theta*e, b-theta*z
+		nextU := (nextE - theta*e) + square*u
 		u = e - theta*u
 		pe[t], pz[t], pu[t] = e, z, u
-		sum += e * e
+		pe[t+1], pz[t+1], pu[t+1] = nextE, nextZ, nextU
+		e, z, u = nextE, nextZ, nextU
 	}
-	return sum
+	if t < len(x) {
+		e, z = pe[t]-theta*e, x[t]-theta*z
+		pe[t], pz[t], pu[t] = e, z, e-theta*u
+	}
+	return floats.Dot(c.e, c.e)
 }
 
 // normal fills the Gauss-Newton equations of the accepted pass.
@@ -117,7 +127,5 @@ func (c *plain) meanRow(v, normal, gradient []float64, column func(int) []float6
 		normal[m*k+i], normal[i*k+m] = dot, dot
 	}
 }
-
-func (c *plain) residuals() []float64 { return c.e }
 
 func (c *plain) counted() int { return len(c.w) - c.from }

@@ -1,26 +1,24 @@
 package arima
 
 import (
-	"math"
-
 	"gonum.org/v1/gonum/floats"
 )
 
-// autocovariances are γ(0) … γ(lags) of w around its mean, divided by n, so
-// that the matrix of them is positive definite.
-func autocovariances(w []float64, lags int) (gamma []float64, mu float64) {
+// autocovariances puts γ(0), γ(1), … of w around its mean into gamma, divided
+// by n, so that the matrix of them is positive definite. It returns the mean
+// and leaves w less it in x.
+func autocovariances(w, gamma, x []float64) (mu float64) {
 	mu = floats.Sum(w) / float64(max(1, len(w)))
-	x := make([]float64, len(w))
 	for i, v := range w {
 		x[i] = v - mu
 	}
-	gamma = make([]float64, lags+1)
 	for k := range gamma {
+		gamma[k] = 0
 		if k < len(x) {
 			gamma[k] = floats.Dot(x[k:], x[:len(x)-k]) / float64(len(w))
 		}
 	}
-	return gamma, mu
+	return mu
 }
 
 // startLags is the long autoregression behind a starting point, which need not
@@ -31,54 +29,63 @@ const startLags = 10
 // of it from autocovariances: no pass over the data is made per order, so
 // comparing a dozen orders costs less than one such pass.
 type moments struct {
-	gamma []float64
-	cross []float64 // c(k) = E[wₜ·eₜ₋ₖ] for the shocks e of a long autoregression
-	sigma float64   // variance of those shocks
+	gamma [maxLong + maxChosen + 1]float64
+	cross [maxChosen + 1]float64 // c(k) = E[wₜ·eₜ₋ₖ] for the shocks e of a long autoregression
+	sigma float64                // variance of those shocks
 }
 
-// longest is the order of the long autoregression whose residuals stand for
-// the shocks, bounded so that the moments' cost is.
-func longest(n int) int { return max(1, min(20, n/5)) }
+// maxLong is the longest autoregression whose residuals stand for the shocks.
+const maxLong = 20
 
-func newMoments(w []float64, m int) moments {
-	gamma, _ := autocovariances(w, m+maxChosen)
-	long, sigma := durbinLevinson(gamma, m)
-	mo := moments{gamma: gamma, sigma: sigma, cross: make([]float64, maxChosen+1)}
-	for k := range mo.cross {
+// longest is the order of that autoregression for n values, bounded so that
+// the moments' cost is.
+func longest(n int) int { return max(1, min(maxLong, n/5)) }
+
+// newMoments takes the moments of w that orders up to (lags, lags) need, with
+// an autoregression of order m; x has room for w.
+func newMoments(w, x []float64, m, lags int) moments {
+	var mo moments
+	gamma := mo.gamma[:m+lags+1]
+	autocovariances(w, gamma, x)
+	var long [maxLong]float64
+	n := 0
+	n, mo.sigma = durbinLevinson(gamma, long[:m])
+	for k := range lags + 1 {
 		mo.cross[k] = gamma[k]
-		for j, a := range long {
+		for j, a := range long[:n] {
 			mo.cross[k] -= a * gamma[k+j+1]
 		}
 	}
 	return mo
 }
 
-// durbinLevinson solves the Yule-Walker equations of order m.
-func durbinLevinson(gamma []float64, m int) (a []float64, sigma float64) {
-	a, sigma = make([]float64, m), gamma[0]
-	old := make([]float64, m)
-	for k := range m {
+// durbinLevinson solves the Yule-Walker equations of order len(a), or of the
+// lower order n that leaves nothing to explain.
+func durbinLevinson(gamma, a []float64) (n int, sigma float64) {
+	var old [maxLong]float64
+	sigma = gamma[0]
+	for k := range a {
 		if !(sigma > 1e-12*gamma[0]) {
-			return a[:k], max(sigma, 0)
+			return k, max(sigma, 0)
 		}
 		r := gamma[k+1]
 		for i := range k {
 			r -= a[i] * gamma[k-i]
 		}
 		r /= sigma
-		copy(old, a[:k])
+		copy(old[:], a[:k])
 		for i := range k {
 			a[i] = old[i] - r*old[k-1-i]
 		}
 		a[k] = r
 		sigma *= 1 - r*r
 	}
-	return a, sigma
+	return len(a), sigma
 }
 
 // estimate regresses wₜ on p of its lags and q lags of the shocks. It returns
 // the variance left over; ok is false where the regression is singular.
-func (m moments) estimate(p, q int, ar, ma []float64) (sigma2 float64, ok bool) {
+func (m *moments) estimate(p, q int, ar, ma []float64) (sigma2 float64, ok bool) {
 	k := p + q
 	if k == 0 {
 		return m.gamma[0], true
@@ -128,17 +135,34 @@ func blank(w []float64, o Order) ([]float64, coefficients) {
 }
 
 // start is where a fit's search starts: the moments' estimate of the part
-// without season, a mild seasonal moving average, and the sample mean.
-func start(w []float64, o Order) []float64 {
+// without season, a mild seasonal moving average, and the sample mean. x has
+// room for w.
+func start(w, x []float64, o Order) []float64 {
 	v, c := blank(w, o)
 	p, q := min(o.P, maxChosen), min(o.Q, maxChosen)
-	m := newMoments(w, min(longest(len(w)), startLags))
-	if _, ok := m.estimate(p, q, c.ar[:p], c.ma[:q]); !ok || !admissible(c) {
+	m := newMoments(w, x, min(longest(len(w)), startLags), max(p, q))
+	if _, ok := m.estimate(p, q, c.ar[:p], c.ma[:q]); !ok || !admit(c) {
 		clear(c.ar)
 		clear(c.ma)
-		if o.P == 1 && o.Q == 0 && m.gamma[0] > 0 {
-			c.ar[0] = math.Max(-0.95, math.Min(0.95, m.gamma[1]/m.gamma[0]))
-		}
 	}
 	return v
+}
+
+// admit moves the roots of what moments say away from the unit circle until
+// they lie outside it, and reports whether they do: coefficient i shrinks by
+// the i-th power of the same factor.
+func admit(c coefficients) bool {
+	for range 8 {
+		if admissible(c) {
+			return true
+		}
+		for _, part := range [][]float64{c.ar, c.ma} {
+			factor := 1.0
+			for i := range part {
+				factor *= 0.9
+				part[i] *= factor
+			}
+		}
+	}
+	return false
 }

@@ -71,7 +71,7 @@ func (c choice) fit(y, w []float64, gaps []bool, o Order) (Fit, error) {
 	v, parts := blank(w, o)
 	copy(parts.ar, c.ar[:])
 	copy(parts.ma, c.ma[:])
-	return conditionalFrom(y, w, gaps, o, v)
+	return conditionalFrom(w, make([]float64, len(y)), gaps, o, v)
 }
 
 // exactAICc compares conditional fits of short series fairly: it counts the
