@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kedastral/kedastral/e2e/cluster/plane"
 )
@@ -108,6 +109,14 @@ func (h *home) files(ctx context.Context, d appsv1.Deployment, volume corev1.Vol
 	case volume.Secret != nil:
 		secret, err := h.secret(ctx, d.Namespace, volume.Secret.SecretName)
 		return secret.Data, err
+	case volume.ConfigMap != nil:
+		var settings corev1.ConfigMap
+		err := h.Client.Get(ctx, client.ObjectKey{Namespace: d.Namespace, Name: volume.ConfigMap.Name}, &settings)
+		files := map[string][]byte{}
+		for name, content := range settings.Data {
+			files[name] = []byte(content)
+		}
+		return files, err
 	case volume.EmptyDir != nil:
 		return nil, nil
 	case volume.Projected == nil:
