@@ -151,7 +151,7 @@ func TestManyWorkloads(t *testing.T) {
 		all = append(all, fmt.Sprintf("d/w%d", i))
 	}
 	s := &service{binary: "forecaster", http: freePort(t), env: map[string]string{
-		"PROMETHEUS_URL": w.source.URL, "SCRAPE_INTERVAL": "0s", "WORKLOADS": strings.Join(all, ","), "DEFAULT_QUERY": "up", "HISTORY": "0s",
+		"FORECASTER_AUTH": "none", "PROMETHEUS_URL": w.source.URL, "SCRAPE_INTERVAL": "0s", "WORKLOADS": strings.Join(all, ","), "DEFAULT_QUERY": "up", "HISTORY": "0s",
 		"DEFAULT_TARGET_PER_POD": "10", "DEFAULT_MODEL": "naive", "DEFAULT_WINDOW": "1h", "DEFAULT_HORIZON": "30m", "DEFAULT_INTERVAL": "5m",
 		"DEFAULT_TRAIN_INTERVAL": "1h", "MAX_DATA_AGE": "15m", "LOG_LEVEL": "warn",
 	}}
