@@ -136,6 +136,10 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	elsewhere, err := cfg.sharded()
+	if err != nil {
+		return err
+	}
 	reg := telemetry.NewRegistry()
 	now, workloads, err := open(cfg, reg, log)
 	if err != nil {
@@ -149,6 +153,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	forecasts, err := engine.New(workloads, engine.Options{
 		Store: past.Through(store), Clock: now, Log: log, Metrics: engine.NewMetrics(reg),
 		Concurrency: cfg.Concurrency, Settle: cfg.settle(), MaxDataAge: cfg.MaxDataAge, TickTimeout: tickTimeout,
+		Elsewhere: elsewhere,
 	})
 	if err != nil {
 		return fmt.Errorf("making the engine: %w", err)

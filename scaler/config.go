@@ -11,13 +11,15 @@ import (
 	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
+	"github.com/kedastral/kedastral/shared/shard"
 	"github.com/kedastral/kedastral/shared/tlsconfig"
 )
 
 // config is every variable the scaler reads.
 type config struct {
 	Namespace     string   `env:"NAMESPACE, required" doc:"The namespace whose ScaledObjects are answered; those of any other are refused."`
-	ForecasterURL []string `env:"FORECASTER_URL, required" doc:"Forecasters to ask, in order of preference, separated by commas: http://forecaster.kedastral:8081."`
+	ForecasterURL []string `env:"FORECASTER_URL, required" doc:"Forecasters to ask, in order of preference, separated by commas: http://forecaster.kedastral:8081. With SHARD_COUNT one address with {ordinal} in it."`
+	ShardCount    int      `env:"SHARD_COUNT, default=0" doc:"Shards that the forecasters are, as they are told themselves. 0: each of them computes everything."`
 
 	GRPCAddr string `env:"GRPC_ADDR, default=:50051" doc:"Address on which KEDA asks."`
 	HTTPAddr string `env:"HTTP_ADDR, default=:8082" doc:"Address of /healthz, /readyz, /metrics and /status."`
@@ -54,7 +56,7 @@ type config struct {
 // prefixes are ours: a variable that begins so and is not known is a fault.
 // Others with a known name's first letters are common in a cluster.
 func prefixes() []string {
-	return []string{"FORECASTER_", "LEAD_", "STALE_", "FALLBACK_", "CACHE_", "REFRESH_", "FETCH_", "CLOCK_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT", "RATE_LIMIT"}
+	return []string{"FORECASTER_", "LEAD_", "STALE_", "FALLBACK_", "CACHE_", "REFRESH_", "FETCH_", "CLOCK_", "SHARD_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT", "RATE_LIMIT"}
 }
 
 // load reads the configuration and reports everything wrong with it at once.
@@ -72,6 +74,7 @@ func (c *config) Validate() error {
 		env.Between("CACHE_SIZE", c.CacheSize, 1, 1_000_000),
 		env.AtLeast("REFRESH_INTERVAL", c.RefreshInterval, time.Second),
 		env.Positive("FETCH_TIMEOUT", c.FetchTimeout),
+		env.Between("SHARD_COUNT", c.ShardCount, 0, shard.Most),
 		env.Between("MAX_IN_FLIGHT", c.MaxInFlight, 1, 1_000_000),
 		env.OneOf("FORECASTER_AUTH", c.ForecasterAuth, byToken, byCertificate, byNothing),
 		env.Between("RATE_LIMIT", c.RateLimit, 0, 1e9),
@@ -128,7 +131,11 @@ func (c *config) forecasters() ([]*url.URL, error) {
 	var urls []*url.URL
 	var errs []error
 	secured := false
-	for _, text := range c.ForecasterURL {
+	addresses, err := shard.Addresses(c.ForecasterURL, c.ShardCount)
+	if err != nil {
+		errs = append(errs, env.Fault{Name: "FORECASTER_URL", Rule: err.Error()})
+	}
+	for _, text := range addresses {
 		u, err := url.Parse(strings.TrimSpace(text))
 		if err != nil {
 			errs = append(errs, env.Fault{Name: "FORECASTER_URL", Value: text, Rule: "must be a list of URLs"})

@@ -133,7 +133,7 @@ func newForecasts(cfg config, now clock.Clock, reg prometheus.Registerer, log *s
 		return nil, fmt.Errorf("TLS to the forecasters: %w", err)
 	}
 	source, err := client.New(client.NewMetrics(reg), client.Options{
-		URLs: urls, Timeout: cfg.FetchTimeout, Size: cfg.CacheSize,
+		URLs: urls, Sharded: cfg.ShardCount > 0, Timeout: cfg.FetchTimeout, Size: cfg.CacheSize,
 		TLS: secure, TokenFile: cfg.ForecasterTokenFile, Now: now.Now, Log: log,
 	})
 	if err != nil {

@@ -37,6 +37,7 @@ func TestEveryVariableArrives(t *testing.T) {
 	}{
 		{[]string{"NAMESPACE", "bank"}, "namespace:bank "},
 		{[]string{"FORECASTER_URL", "http://other:1"}, "urls:[http://other:1] "},
+		{[]string{"SHARD_COUNT", "2", "FORECASTER_URL", "http://f-{ordinal}:1"}, "urls:[http://f-0:1 http://f-1:1] "},
 		{[]string{"GRPC_ADDR", ":1"}, "grpc::1 "},
 		{[]string{"HTTP_ADDR", ":2"}, "http::2 "},
 		{[]string{"LEAD_TIME", "7m"}, "lead:7m0s "},

@@ -39,7 +39,7 @@ func forecaster(t *testing.T, vars map[string]string) string {
 		t.Fatal(err)
 	}
 	environment := map[string]string{
-		"HTTP_ADDR": "127.0.0.1:0", "SOURCE": "recorded", "RECORDED_FILE": tape, "RECORDED_FROM": "1995-07-12T14:00:00Z", "RECORDED_SPEED": "120",
+		"HTTP_ADDR": "127.0.0.1:0", "FORECASTER_AUTH": "none", "SOURCE": "recorded", "RECORDED_FILE": tape, "RECORDED_FROM": "1995-07-12T14:00:00Z", "RECORDED_SPEED": "120",
 		"DEFAULT_TARGET_PER_POD": "10", "DEFAULT_METRIC": "requests a minute", "WORKLOADS": "nasa/web",
 	}
 	maps.Copy(environment, vars)

@@ -47,7 +47,8 @@ type Status struct {
 
 // Latest answers with what the workload's newest tick published: it is a
 // [forecast.Reader]. A name that is not NAMESPACE/NAME is
-// [forecast.ErrMalformed], one that is not configured [forecast.ErrNotFound].
+// [forecast.ErrMalformed], one that is not configured [forecast.ErrNotFound],
+// one that another forecaster computes [forecast.ErrElsewhere].
 // [forecast.ErrNotReady] carries the reason there is nothing to publish: not
 // warm yet, never anything to learn from, or no data for MaxDataAge.
 func (e *Engine) Latest(ctx context.Context, workload string) (forecast.Snapshot, error) {
@@ -88,10 +89,15 @@ func (e *Engine) find(workload string) (*worker, error) {
 		return nil, err
 	}
 	k, ok := e.workers[workload]
-	if !ok {
-		return nil, fmt.Errorf("%w: %s", forecast.ErrNotFound, workload)
+	if ok {
+		return k, nil
 	}
-	return k, nil
+	if e.Elsewhere != nil {
+		if err := e.Elsewhere(workload); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%w: %s", forecast.ErrNotFound, workload)
 }
 
 // Workloads tells how every workload fares, in the configuration's order.

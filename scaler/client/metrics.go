@@ -56,6 +56,8 @@ func reason(err error) string {
 		return "timeout"
 	case errors.Is(err, forecast.ErrNotFound):
 		return "not_found"
+	case errors.Is(err, forecast.ErrElsewhere):
+		return "elsewhere"
 	case errors.Is(err, forecast.ErrNotReady):
 		return "not_ready"
 	case errors.Is(err, forecast.ErrInvalid):
