@@ -72,6 +72,7 @@ func Status(err error) int {
 func FromStatus(status int, detail string) error {
 	sentinels := map[int]error{
 		http.StatusBadRequest: ErrMalformed, http.StatusNotFound: ErrNotFound, http.StatusServiceUnavailable: ErrNotReady,
+		http.StatusUnauthorized: ErrDenied, http.StatusForbidden: ErrDenied,
 	}
 	sentinel, known := sentinels[status]
 	switch {
