@@ -153,6 +153,9 @@ export class List {
     this.tools.hidden = none && all === 0;
     this.table.hidden = none;
     say(this.found, this.#search || this.#state ? `${show.count(this.#sorted.length)} of ${show.count(all)} workloads` : "");
+    const kind = none ? `${this.#feed.loaded} ${all === 0} ${this.#feed.state}` : "";
+    if (this.empty.dataset.kind === kind) return; // or what is focused in it would be lost
+    this.empty.dataset.kind = kind;
     if (!none) return;
     if (!this.#feed.loaded) {
       this.empty.replaceChildren(el("p", {}, this.#feed.state === "lost" ? "The forecaster does not answer. Trying again…" : "Loading…"));

@@ -52,6 +52,7 @@ export class Workload {
     this.numbers = el("details", {}, el("summary", {}, "The last hour and the forecast as numbers"), el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Numbers" }));
     this.numbers.addEventListener("toggle", () => this.#paintNumbers());
     this.why = el("div");
+    this.words = el("details", { hidden: true }, el("summary", {}, "In words"), el("ul"));
     this.gate = el("div");
     this.events = el("div");
     const [namespace, name] = this.#name.split("/");
@@ -61,7 +62,7 @@ export class Workload {
       this.summary, this.notice, this.tiles,
       el("section", { class: "card", "aria-label": "Charts" }, this.windows, this.nothing, this.loads.node, this.counts.node, this.verdict, this.numbers),
       el("div", { class: "columns" },
-        el("section", { class: "card" }, el("h3", {}, "Why this count"), this.why),
+        el("section", { class: "card" }, el("h3", {}, "Why this count"), this.why, this.words),
         el("div", {}, el("section", { class: "card" }, el("h3", {}, "May the forecast act?"), this.gate), el("section", { class: "card" }, el("h3", {}, "Changes of mode"), this.events))));
     this.#paintWindows();
   }
@@ -214,8 +215,9 @@ export class Workload {
     const warnings = (why.warnings ?? []).map((w) => el("li", { class: "warning" }, w));
     this.why.replaceChildren(
       warnings.length ? el("ul", { class: "warnings" }, warnings) : "",
-      rows.length ? el("table", { class: "facts" }, el("caption", { class: "hidden" }, "Numbers that shaped the plan"), el("tbody", {}, rows)) : "",
-      why.words?.length ? el("details", {}, el("summary", {}, "In words"), el("ul", {}, why.words.map((w) => el("li", {}, w)))) : "");
+      rows.length ? el("table", { class: "facts" }, el("caption", { class: "hidden" }, "Numbers that shaped the plan"), el("tbody", {}, rows)) : "");
+    this.words.hidden = !why.words?.length; // kept, so that it stays open and focused
+    this.words.lastChild.replaceChildren(...(why.words ?? []).map((w) => el("li", {}, w)));
   }
 
   #paintGate(why, snapshot) {
