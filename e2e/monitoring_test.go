@@ -3,8 +3,10 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -220,12 +222,10 @@ func TestEveryExpressionIsAnswered(t *testing.T) {
 	t.Parallel()
 	_, p := newPair(t, forgiving)
 	p.forecaster.Kill()
-	for name, value := range map[string]string{
+	maps.Copy(p.forecasterEnv, map[string]string{
 		"WORKLOADS": "demo/fast,demo/broken", "WORKLOAD_DEMO_FAST_HORIZON": "10m", "FORECAST_METRICS_LEADS": "5m",
 		"WORKLOAD_DEMO_BROKEN_QUERY": "nothing_at_all", "WORKLOAD_DEMO_BROKEN_TARGET_PER_POD": "1",
-	} {
-		p.forecasterEnv[name] = value
-	}
+	})
 	for name := range p.forecasterEnv {
 		if strings.HasPrefix(name, "WORKLOAD_DEMO_WEB_") {
 			delete(p.forecasterEnv, name)
@@ -265,7 +265,7 @@ func TestEveryExpressionIsAnswered(t *testing.T) {
 		processtest.Eventually(t, 90*time.Second, x.where+": "+x.query, func() error {
 			n, err := watch.ask(t.Context(), hurried(x.query))
 			if err == nil && n == 0 {
-				err = fmt.Errorf("no result")
+				err = errors.New("no result")
 			}
 			return err
 		})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -212,7 +213,7 @@ func TestRecordedLoopHasItsEffect(t *testing.T) {
 	for _, loop := range []bool{false, true} {
 		s, err := load(t.Context(), env.Vars{
 			"WORKLOADS": "shop/a", "SOURCE": "recorded", "DEFAULT_TARGET_PER_POD": "1", "DEFAULT_WINDOW": "1d",
-			"RECORDED_FILE": recording(t), "RECORDED_FROM": "2024-03-07T06:00:00Z", "RECORDED_LOOP": fmt.Sprint(loop),
+			"RECORDED_FILE": recording(t), "RECORDED_FROM": "2024-03-07T06:00:00Z", "RECORDED_LOOP": strconv.FormatBool(loop),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -40,9 +42,7 @@ func (h *home) environment(ctx context.Context, d appsv1.Deployment, dir string)
 		if err != nil {
 			return nil, err
 		}
-		for name, value := range settings.Data {
-			env[name] = value
-		}
+		maps.Copy(env, settings.Data)
 	}
 	for _, v := range container.Env {
 		value, err := value(v, d.Namespace, container)
@@ -73,9 +73,9 @@ func value(v corev1.EnvVar, namespace string, c corev1.Container) (string, error
 	case v.ValueFrom.FieldRef != nil && v.ValueFrom.FieldRef.FieldPath == "metadata.namespace":
 		return namespace, nil
 	case v.ValueFrom.ResourceFieldRef != nil && v.ValueFrom.ResourceFieldRef.Resource == "limits.cpu":
-		return fmt.Sprint(c.Resources.Limits.Cpu().Value()), nil // rounded up, as the kubelet does
+		return strconv.FormatInt(c.Resources.Limits.Cpu().Value(), 10), nil // rounded up, as the kubelet does
 	case v.ValueFrom.ResourceFieldRef != nil && v.ValueFrom.ResourceFieldRef.Resource == "limits.memory":
-		return fmt.Sprint(c.Resources.Limits.Memory().Value()), nil
+		return strconv.FormatInt(c.Resources.Limits.Memory().Value(), 10), nil
 	}
 	return "", fmt.Errorf("variable %s: a source that this suite cannot resolve", v.Name)
 }

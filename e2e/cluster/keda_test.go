@@ -3,7 +3,6 @@
 package cluster
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -73,108 +72,6 @@ func TestBothFieldsOfANumber(t *testing.T) {
 			t.Logf("target %v, value %v: %d replicas", kind.target, kind.says.MetricValues[0], kind.want)
 		})
 	}
-}
-
-// An error of GetMetricSpec takes the other triggers of the ScaledObject along,
-// and fallback does not act; an error of GetMetrics does neither. So ours answers
-// GetMetricSpec with a constant, whatever happens.
-func TestSpecErrorTakesOtherTriggersAlong(t *testing.T) {
-	t.Parallel()
-	w := workload{
-		Namespace: "team-a", Name: "along", Scaler: wireHost, Triggers: reactive(t, "team-a/along", 10),
-		Fallback: "{failureThreshold: 2, replicas: 9, behavior: currentReplicasIfHigher}",
-	}
-	here.wire.plays(w, part{metrics: told(count(2))})
-	here.load.set(w.oracle(), steady(50))
-	w = w.create(t)
-	w.reaches(t, 5)
-	seen := newTable("ours", "reactive says", "replicas", "the HPA's ScalingActive")
-
-	here.wire.plays(w, part{spec: refused[*pb.GetMetricSpecResponse](errPlayed)})
-	w.scalingActive(t, "False")
-	here.load.set(w.oracle(), steady(150))
-	asked := len(w.asks(t, "GetMetricSpec", 20))
-	w.stays(t, 5, 5*time.Second)
-	seen.row(fmt.Sprintf("GetMetricSpec fails, %d times", asked), 15, 5, w.scalingActive(t, "False"))
-	if is, err := w.condition(t.Context(), "Fallback"); err != nil || is[:5] != "False" {
-		t.Errorf("Fallback is %q, %v: KEDA now falls back when GetMetricSpec fails; KEDA's issue 8056 is mended", is, err)
-	}
-
-	here.wire.plays(w, part{metrics: refused[*pb.GetMetricsResponse](errPlayed)})
-	w.reaches(t, 15)
-	seen.row("GetMetrics fails", 15, 15, w.scalingActive(t, "True"))
-	w.hasCondition(t, "Fallback", "True")
-	here.wire.plays(w, part{metrics: told(count(2))})
-	here.load.set(w.oracle(), steady(40))
-	w.reaches(t, 4)
-	seen.row("2", 4, 4, w.scalingActive(t, "True"))
-	seen.log(t)
-}
-
-// Should KEDA reconcile while GetMetricSpec fails, with another trigger that
-// answers, it takes our metric out of the HPA. It puts it back at the poll that
-// finds us sound after one that did not, or when the ScaledObject changes again:
-// between two polls, or where no poll saw the failure, the other trigger is alone.
-func TestSpecErrorWhileReconciling(t *testing.T) {
-	t.Parallel()
-	for _, kind := range []struct {
-		name string
-		poll int
-		back bool // by itself
-	}{{"polled", 2, true}, {"between-polls", 600, false}} {
-		t.Run(kind.name, func(t *testing.T) {
-			t.Parallel()
-			w := workload{Namespace: "team-a", Name: "rewritten-" + kind.name, Scaler: wireHost, Poll: kind.poll}
-			w.Triggers = reactive(t, w.oracle(), 10)
-			here.wire.plays(w, part{metrics: told(count(8))})
-			here.load.set(w.oracle(), steady(20))
-			w = w.create(t)
-			w.reaches(t, 8)
-			w.hasCondition(t, "Ready", "True")
-			seen := newTable("GetMetricSpec", "metrics of the HPA", "replicas")
-			seen.row("answers", w.hasMetrics(t, 2), 8)
-
-			here.wire.plays(w, part{spec: refused[*pb.GetMetricSpecResponse](errPlayed)})
-			w.changes(t)
-			seen.row("fails, and the ScaledObject is changed", w.hasMetrics(t, 1), 8)
-			if kind.back {
-				w.hasCondition(t, "Ready", "Unknown")
-			} else {
-				w.asks(t, "GetMetricSpec", 15) // until KEDA is done with what its own changes caused
-				w.hasMetrics(t, 1)
-			}
-			here.wire.plays(w, part{metrics: told(count(8))})
-			if !kind.back {
-				w.reaches(t, 2) // the other trigger's count, while ours says 8
-				w.stays(t, 2, 20*time.Second)
-				seen.row("answers again, for 20 s", w.hasMetrics(t, 1), 2)
-				w.changes(t)
-			}
-			w.reaches(t, 8)
-			seen.row(map[bool]string{true: "answers again, and is polled", false: "answers, and the ScaledObject is changed"}[kind.back], w.hasMetrics(t, 2), 8)
-			seen.log(t)
-		})
-	}
-}
-
-// changes makes KEDA reconcile the ScaledObject.
-func (w *workload) changes(t *testing.T) {
-	t.Helper()
-	w.Max--
-	w.apply(t, w.objects(t)[1:])
-}
-
-// hasMetrics waits until the HPA has that many metrics.
-func (w workload) hasMetrics(t *testing.T, n int) int {
-	t.Helper()
-	await(t, func(ctx context.Context) error {
-		hpa, err := w.hpa(ctx)
-		if err == nil && len(hpa.Spec.Metrics) != n {
-			err = fmt.Errorf("%s: the HPA has %d metrics; want %d", w.Name, len(hpa.Spec.Metrics), n)
-		}
-		return err
-	})
-	return n
 }
 
 // With useCachedMetrics the HPA is told what the poll found, an error as well,

@@ -20,8 +20,9 @@ var verbs = map[string][]string{
 	"kubectl delete":       {"-n", "-k", "-f"},
 	"kubectl describe":     {"-n"},
 	"kubectl diff":         {"-k"},
-	"kubectl get":          {"-n", "-A", "-o", "-w", "--raw"},
-	"kubectl logs":         {"-n", "-f", "--tail", "--since", "--prefix", "-l"},
+	"kubectl get":          {"-n", "-A", "-o", "-w", "-l", "--raw", "--field-selector"},
+	"kubectl logs":         {"-n", "-f", "-l", "--tail", "--since", "--prefix", "--previous"},
+	"chronyc tracking":     {},
 	"kubectl port-forward": {"-n"},
 	"kubectl rollout":      {"-n", "--timeout"},
 	"kubectl wait":         {"-n", "--for", "--timeout", "--all"},
@@ -81,6 +82,12 @@ func clusterCommand(line, ours string) string {
 			verb = word
 		}
 	}
+	switch tool {
+	case "curl":
+		return "" // the routes are looked up with all other mentions
+	case "forecaster":
+		return commandFlags(verb, flags)
+	}
 	known, ok := verbs[tool+" "+verb]
 	if !ok {
 		return "the list of what the documents ask a cluster's tools does not have it"
@@ -88,6 +95,17 @@ func clusterCommand(line, ours string) string {
 	for _, flag := range flags {
 		if !slices.Contains(known, flag) {
 			return flag + " is not among the flags the list knows for it"
+		}
+	}
+	return ""
+}
+
+// commandFlags looks flags up in the help of the forecaster itself.
+func commandFlags(verb string, flags []string) string {
+	help, _ := exec.Command(filepath.Join(binaries, "forecaster"), verb, "-help").CombinedOutput() // a help may end with an error
+	for _, flag := range flags {
+		if !strings.Contains(string(help), "\n  "+flag+" ") && !strings.Contains(string(help), "\n  "+flag+"\n") {
+			return "forecaster " + verb + " has no flag " + flag
 		}
 	}
 	return ""

@@ -12,7 +12,8 @@
 //	sh tree              scripts of this tree that the tests cannot call, for they call the tests:
 //	                     each must exist, and its usage must know the flags
 //	sh cluster           kubectl, kind, helm, docker: verbs and flags must be known, folders must
-//	                     render, files must exist, names that are ours must be in the manifests
+//	                     render, files must exist, names that are ours must be in the manifests;
+//	                     forecaster: its help must know the flags; curl: its routes must exist
 //	yaml put=PATH        written to PATH for the commands after it, env put=PATH likewise;
 //	                     kustomizations must render
 //	yaml file=PATH       must be a part of that file, comments aside

@@ -66,6 +66,9 @@ func TestMentions(t *testing.T) {
 	for _, d := range documents(t) {
 		mentions := d.Spans
 		for _, f := range d.Fences {
+			if strings.Contains(f.Text, "unknown variable; did you mean") {
+				continue // it shows what becomes of a misspelt one
+			}
 			for i, line := range strings.Split(f.Text, "\n") {
 				mentions = append(mentions, docstest.Mention{Line: f.Line + i, Text: line})
 			}

@@ -53,31 +53,52 @@ func Ref(namespace, name string, metadata map[string]string) *pb.ScaledObjectRef
 
 // Ask asks one round. KEDA takes the float fields when they are positive and
 // the integers otherwise; so does Ask.
-func (c *Client) Ask(ctx context.Context, ref *pb.ScaledObjectRef) (Answer, error) {
+func (c *Client) Ask(ctx context.Context, ref *pb.ScaledObjectRef) (a Answer, err error) {
+	if a.Metric, a.Target, err = c.Spec(ctx, ref); err != nil {
+		return Answer{}, err
+	}
+	if a.Value, err = c.Value(ctx, ref, a.Metric); err != nil {
+		return Answer{}, err
+	}
+	if a.Active, err = c.Active(ctx, ref); err != nil {
+		return Answer{}, err
+	}
+	return a, nil
+}
+
+// Spec asks GetMetricSpec, of which KEDA needs exactly one.
+func (c *Client) Spec(ctx context.Context, ref *pb.ScaledObjectRef) (metric string, target float64, err error) {
 	spec, err := c.api.GetMetricSpec(ctx, ref)
 	if err != nil {
-		return Answer{}, fmt.Errorf("GetMetricSpec: %w", err)
+		return "", 0, fmt.Errorf("GetMetricSpec: %w", err)
 	}
 	if len(spec.GetMetricSpecs()) != 1 {
-		return Answer{}, fmt.Errorf("GetMetricSpec: %d metric specs; want 1", len(spec.GetMetricSpecs()))
+		return "", 0, fmt.Errorf("GetMetricSpec: %d metric specs; want 1", len(spec.GetMetricSpecs()))
 	}
 	only := spec.GetMetricSpecs()[0]
-	a := Answer{Metric: only.GetMetricName(), Target: either(only.GetTargetSizeFloat(), only.GetTargetSize())}
-	metrics, err := c.api.GetMetrics(ctx, &pb.GetMetricsRequest{ScaledObjectRef: ref, MetricName: a.Metric})
+	return only.GetMetricName(), either(only.GetTargetSizeFloat(), only.GetTargetSize()), nil
+}
+
+// Value asks GetMetrics, of whose values KEDA would add up more than one.
+func (c *Client) Value(ctx context.Context, ref *pb.ScaledObjectRef, metric string) (float64, error) {
+	metrics, err := c.api.GetMetrics(ctx, &pb.GetMetricsRequest{ScaledObjectRef: ref, MetricName: metric})
 	if err != nil {
-		return Answer{}, fmt.Errorf("GetMetrics: %w", err)
+		return 0, fmt.Errorf("GetMetrics: %w", err)
 	}
 	if len(metrics.GetMetricValues()) != 1 {
-		return Answer{}, fmt.Errorf("GetMetrics: %d values; want 1", len(metrics.GetMetricValues()))
+		return 0, fmt.Errorf("GetMetrics: %d values; want 1", len(metrics.GetMetricValues()))
 	}
 	value := metrics.GetMetricValues()[0]
-	a.Value = either(value.GetMetricValueFloat(), value.GetMetricValue())
+	return either(value.GetMetricValueFloat(), value.GetMetricValue()), nil
+}
+
+// Active asks IsActive.
+func (c *Client) Active(ctx context.Context, ref *pb.ScaledObjectRef) (bool, error) {
 	active, err := c.api.IsActive(ctx, ref)
 	if err != nil {
-		return Answer{}, fmt.Errorf("IsActive: %w", err)
+		return false, fmt.Errorf("IsActive: %w", err)
 	}
-	a.Active = active.GetResult()
-	return a, nil
+	return active.GetResult(), nil
 }
 
 func either(float float64, integer int64) float64 {

@@ -141,12 +141,17 @@ func (c Command) progress() func(done, total int) {
 	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return nil
 	}
+	return bar(f)
+}
+
+// bar draws how much is done over itself, and nothing once all is.
+func bar(w io.Writer) func(done, total int) {
 	const width = 40
 	return func(done, total int) {
 		full := int(math.Round(float64(width*done) / float64(total)))
-		fmt.Fprintf(f, "\rreplaying [%s%s] %d of %d", strings.Repeat("█", full), strings.Repeat("·", width-full), done, total)
+		fmt.Fprintf(w, "\rreplaying [%s%s] %d of %d", strings.Repeat("█", full), strings.Repeat("·", width-full), done, total)
 		if done == total {
-			fmt.Fprint(f, "\r\033[K")
+			fmt.Fprint(w, "\r\033[K")
 		}
 	}
 }

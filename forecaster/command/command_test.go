@@ -33,13 +33,20 @@ func load(at time.Time) float64 {
 }
 
 // recorded is a file of the load in steps of five minutes.
-func recorded(t *testing.T, days int) string {
+func recorded(t *testing.T, days int) string { return recordedFrom(t, first, days, 1) }
+
+// recordedFrom is that from an instant on, the last two hours times jump.
+func recordedFrom(t *testing.T, start time.Time, days int, jump float64) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("timestamp,value\n")
 	for i := range days * 288 {
-		at := first.Add(time.Duration(i) * 5 * time.Minute)
-		fmt.Fprintf(&b, "%d,%g\n", at.Unix(), load(at))
+		at := start.Add(time.Duration(i) * 5 * time.Minute)
+		v := load(at)
+		if i >= days*288-24 {
+			v *= jump
+		}
+		fmt.Fprintf(&b, "%d,%g\n", at.Unix(), v)
 	}
 	path := filepath.Join(t.TempDir(), "load.csv")
 	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {

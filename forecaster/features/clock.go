@@ -40,6 +40,16 @@ func (f Frame) Clock() Clock {
 // midnight of 1 January 1970 were 0; it steps back and leaps when clocks do.
 func (c Clock) Local(i int) int64 { return c.start + int64(i)*c.step + c.offset(i) }
 
+// Changes are the steps, ascending, from which on the local clock is another
+// number of seconds ahead of UTC than before.
+func (c Clock) Changes() []int {
+	var steps []int
+	for _, s := range c.spans[1:] {
+		steps = append(steps, s.from)
+	}
+	return steps
+}
+
 // offset is how far local time is ahead of UTC when step i starts, in seconds.
 func (c Clock) offset(i int) int64 {
 	for k := len(c.spans) - 1; k > 0; k-- {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -64,7 +65,7 @@ func (c *Client) request(ctx context.Context, e *endpoint, workload string) (*ht
 	req.Header.Set("Accept", "application/json, "+forecast.ProblemType)
 	req.Header.Set("User-Agent", "kedastral-scaler")
 	if c.token != nil {
-		bearer, err := c.token.get(time.Now())
+		bearer, err := c.token.Token()
 		if err != nil {
 			c.Log.WarnContext(ctx, "token unreadable, the last one stands", "err", err)
 		}
@@ -93,7 +94,7 @@ func (c *Client) read(resp *http.Response, e *endpoint, workload string) (foreca
 	case code >= 300 && code < 400:
 		return forecast.Snapshot{}, fmt.Errorf("HTTP status %d: %w", code, errRedirect)
 	case code == http.StatusUnauthorized && c.token != nil:
-		c.token.expire()
+		c.token.Expire()
 	}
 	return forecast.Snapshot{}, forecast.ReadProblem(resp)
 }
@@ -111,10 +112,20 @@ func (c *Client) decode(resp *http.Response, e *endpoint, workload string) (fore
 	if err := s.Answers(workload); err != nil {
 		return forecast.Snapshot{}, err
 	}
+	s = bare(s)
 	if etag := resp.Header.Get("ETag"); etag != "" && len(etag) <= 128 {
 		c.known.Add(workload, known{e, etag, s})
 	}
 	return s, nil
+}
+
+// bare is a snapshot without what no answer to KEDA is made from. The load and
+// its quantiles are nine tenths of it, and a scaler may hold ten thousand.
+func bare(s forecast.Snapshot) forecast.Snapshot {
+	s.Values, s.Quantiles, s.ForecastPlan, s.Skill, s.Observed = nil, nil, nil, nil, nil
+	s.Metric, s.Model, s.Reason = "", "", ""
+	s.DesiredReplicas = slices.Clone(s.DesiredReplicas) // decoding leaves it up to twice as large
+	return s
 }
 
 // stamp writes on a snapshot how old it was when it was asked for. A snapshot

@@ -14,6 +14,9 @@
 // valid snapshot, of the workload that was asked for. Its age is the
 // forecaster's own measure; counted from when the question was sent, it can be
 // off only towards older.
+//
+// Of a snapshot only the plan is kept, and what tells its age: a scaler holds
+// thousands, and answers from nothing else.
 package client
 
 import (
@@ -31,6 +34,7 @@ import (
 
 	"github.com/kedastral/kedastral/shared/forecast"
 	"github.com/kedastral/kedastral/shared/shard"
+	"github.com/kedastral/kedastral/shared/tokenfile"
 )
 
 // Options say whom to ask and how. TLS and TokenFile may be left out.
@@ -52,8 +56,10 @@ type Client struct {
 	endpoints []*endpoint
 	preferred atomic.Int32 // index of the endpoint that answered last
 	known     *lru.Cache[string, known]
-	token     *token
+	token     *tokenfile.File
 	metrics   *Metrics
+
+	complained atomic.Int64 // when the log last said that we are not let in, in Unix nanoseconds
 }
 
 // known is a snapshot as it came, and how to ask its endpoint whether there is
@@ -78,7 +84,7 @@ func New(m *Metrics, o Options) (*Client, error) {
 	}
 	c := &Client{Options: o, http: newHTTP(o.TLS), known: remembered, metrics: m}
 	if o.TokenFile != "" {
-		if c.token, err = newToken(o.TokenFile); err != nil {
+		if c.token, err = tokenfile.Open(o.TokenFile); err != nil {
 			return nil, err
 		}
 	}
@@ -162,6 +168,9 @@ func (c *Client) try(ctx context.Context, e *endpoint, workload string) (forecas
 
 // settle tells the endpoint how it did, and the log when that changed.
 func (c *Client) settle(ctx context.Context, e *endpoint, err error) {
+	if errors.Is(err, forecast.ErrDenied) && c.mayComplain(time.Now()) {
+		c.Log.ErrorContext(ctx, "forecaster does not let this scaler in", "forecaster", e.host, "err", err)
+	}
 	var bad *unreachable
 	if !errors.As(err, &bad) {
 		if e.succeeded() {
@@ -176,13 +185,22 @@ func (c *Client) settle(ctx context.Context, e *endpoint, err error) {
 	c.metrics.up.WithLabelValues(e.host).Set(0)
 }
 
+// complainEvery is how often the log says that forecasters let nobody in: each
+// workload's question finds it out anew.
+const complainEvery = time.Minute
+
+func (c *Client) mayComplain(now time.Time) bool {
+	last := c.complained.Load()
+	return now.UnixNano()-last >= int64(complainEvery) && c.complained.CompareAndSwap(last, now.UnixNano())
+}
+
 // newHTTP never follows a redirect, which could carry the token elsewhere, and
 // goes through no proxy: a forecaster is in the same cluster.
 func newHTTP(config *tls.Config) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
 			TLSClientConfig:        config,
-			MaxIdleConnsPerHost:    32,
+			MaxIdleConnsPerHost:    64,
 			IdleConnTimeout:        90 * time.Second,
 			TLSHandshakeTimeout:    5 * time.Second,
 			MaxResponseHeaderBytes: 64 << 10,

@@ -62,6 +62,8 @@ func reason(err error) string {
 		return "not_ready"
 	case errors.Is(err, forecast.ErrInvalid):
 		return "invalid"
+	case errors.Is(err, forecast.ErrDenied):
+		return "denied"
 	case errors.As(err, &down) && down.leaveAlone > 0:
 		return "throttled"
 	case errors.As(err, &down):

@@ -1,6 +1,7 @@
 package docstest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -48,6 +49,7 @@ func Read(path string) (Document, error) {
 		return Document{}, err
 	}
 	d := Document{Path: path, Anchors: map[string]bool{}}
+	var errs []error
 	var open *Fence
 	var indent string // of the open fence, in a list
 	blank, list := true, false
@@ -62,7 +64,7 @@ func Read(path string) (Document, error) {
 		case open != nil:
 			open.Text += strings.TrimPrefix(line, indent) + "\n"
 		case blank && !list && strings.HasPrefix(line, "    ") && trimmed != "":
-			return d, fmt.Errorf("%s:%d: an indented block of code: must be a fence that says how it is checked", path, i+1)
+			errs = append(errs, fmt.Errorf("%s:%d: an indented block of code: must be a fence that says how it is checked", path, i+1))
 		default:
 			d.line(i+1, line)
 		}
@@ -72,9 +74,9 @@ func Read(path string) (Document, error) {
 		blank = trimmed == ""
 	}
 	if open != nil {
-		return d, fmt.Errorf("%s:%d: a fence that is not closed", path, open.Line-1)
+		errs = append(errs, fmt.Errorf("%s:%d: a fence that is not closed", path, open.Line-1))
 	}
-	return d, nil
+	return d, errors.Join(errs...)
 }
 
 // line collects what stands in one line outside of fences.

@@ -14,6 +14,8 @@ var (
 	ErrNotReady = errors.New("no forecast yet")
 	// ErrElsewhere: another forecaster computes the workload. 421.
 	ErrElsewhere = errors.New("workload computed elsewhere")
+	// ErrDenied: the forecaster does not let the caller in. 401 or 403.
+	ErrDenied = errors.New("not let in")
 	// ErrInvalid: a snapshot broke a rule of [Snapshot.Validate].
 	ErrInvalid = errors.New("invalid snapshot")
 )

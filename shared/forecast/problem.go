@@ -75,6 +75,7 @@ func FromStatus(status int, detail string) error {
 	sentinels := map[int]error{
 		http.StatusBadRequest: ErrMalformed, http.StatusNotFound: ErrNotFound, http.StatusServiceUnavailable: ErrNotReady,
 		http.StatusMisdirectedRequest: ErrElsewhere,
+		http.StatusUnauthorized:       ErrDenied, http.StatusForbidden: ErrDenied,
 	}
 	sentinel, known := sentinels[status]
 	switch {

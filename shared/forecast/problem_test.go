@@ -64,6 +64,8 @@ func TestFromStatus(t *testing.T) {
 		{404, "", "workload not found"},
 		{404, "workload not found: shop/x", "workload not found: shop/x"}, // said once
 		{503, "warming up", "no forecast yet: warming up"},
+		{401, "who asks is not known", "not let in: who asks is not known"},
+		{403, "", "not let in"},
 		{429, "", "HTTP status 429 Too Many Requests"},
 		{500, "internal error", "HTTP status 500 Internal Server Error: internal error"},
 	} {

@@ -12,6 +12,9 @@
 //     autocovariances), so trying a dozen of them needs no pass over the data.
 //   - No drift where a series was differenced: a slope seen over a window of
 //     hours says nothing about the next and grows without bound.
+//   - A season is a fixed number of steps on the wall clock of the workload's
+//     zone. On the two days a year that clocks are changed the series is laid on
+//     that clock before anything else.
 //   - Where there is no season a forecast is a few weighted sums, worked out
 //     when the process is fitted. Recursions are left for gaps and for seasons.
 //   - Estimation and order choice see a bounded window of recent data, and

@@ -10,6 +10,7 @@ import (
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/models"
 	"github.com/kedastral/kedastral/forecaster/models/internal/clean"
+	"github.com/kedastral/kedastral/forecaster/models/internal/seasonal"
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
@@ -17,7 +18,7 @@ const (
 	day = 24 * time.Hour
 
 	window  = 1000 // newest steps an order without season is estimated on
-	seasons = 14   // newest seasons a seasonal one is
+	seasons = 14   // newest days a seasonal one is; twice as many where the week is the season
 	fewest  = 12   // observations; below that the last value is repeated
 )
 
@@ -27,8 +28,8 @@ func New(o models.Options) (*models.Calibrated, error) {
 	return calibrate(method{name: "arima", window: window}, o)
 }
 
-// NewSeasonal makes the model whose season is the day. Without two whole days
-// of history it is the one without season, unless an order was given.
+// NewSeasonal makes the model whose season is the local day, or the week where
+// that accounts for clearly more of the load. Without two whole days of history it is the one without season, unless an order was given.
 func NewSeasonal(o models.Options) (*models.Calibrated, error) {
 	return calibrate(method{name: "sarima", daily: true}, o)
 }
@@ -51,7 +52,7 @@ func calibrate(m method, o models.Options) (*models.Calibrated, error) {
 type method struct {
 	name   string
 	window int    // steps; 0 is as many seasons as there may be
-	daily  bool   // the season is the day
+	daily  bool   // the season is the day, or the week
 	order  *Order // nil is to be searched for
 
 	recursion recursion
@@ -62,16 +63,20 @@ type method struct {
 func (m *method) Name() string { return m.name }
 
 func (m *method) Fit(_ context.Context, history features.Frame) error {
-	season := 1
-	if m.daily && day%history.Step == 0 {
-		season = int(day / history.Step)
-	}
-	width := m.window
-	if width == 0 {
+	season, width, observed := 1, m.window, history.Observed
+	if m.daily {
+		if day%history.Step == 0 {
+			season = int(day / history.Step)
+		}
 		width = seasons * max(season, window/seasons)
+		if w := onWall(history); w != nil {
+			observed = w.lay(observed)
+		}
+		if season > 1 && weekly(observed[max(0, len(observed)-2*width):], season) {
+			season, width = 7*season, 2*width
+		}
 	}
-	observed := history.Observed[max(0, len(history.Observed)-width):]
-	h := clean.Prepare(observed)
+	h := clean.Prepare(observed[max(0, len(observed)-width):])
 	fit, err := m.fit(h, season)
 	if err != nil {
 		return err
@@ -79,6 +84,21 @@ func (m *method) Fit(_ context.Context, history features.Frame) error {
 	m.adopt(fit, h.Values, history.Horizon)
 	return nil
 }
+
+// weekly reports whether the week is the season rather than the day: there are
+// three of them, and they account for clearly more of the load.
+func weekly(observed []float64, perDay int) bool {
+	if len(observed) < 3*7*perDay {
+		return false
+	}
+	y := clean.Prepare(observed).Values
+	week := seasonal.Strength(y, 7*perDay)
+	return week > strong && week > seasonal.Strength(y, perDay)+clearly
+}
+
+// clearly is how much more of the variance a season must account for to be
+// preferred to a shorter one.
+const clearly = 0.1
 
 // fit estimates the given order or finds one; of too few values it makes the
 // random walk, which repeats the last one.
@@ -121,9 +141,16 @@ func (m *method) adopt(fit Fit, y []float64, horizon int) {
 // shocks before them are forgotten, all of them where a season must be seen
 // again and again to be known.
 func (m *method) Path(frame features.Frame, path []float64) error {
-	if m.shortcut == nil || !m.shortcut.path(frame.Observed, path) {
-		m.filtered(frame.Observed, path)
+	if m.shortcut != nil && m.shortcut.path(frame.Observed, path) {
+		return nil
 	}
+	if m.memory == 0 {
+		if w := onWall(frame); w != nil {
+			w.path(frame.Observed, path, m.filtered)
+			return nil
+		}
+	}
+	m.filtered(frame.Observed, path)
 	return nil
 }
 
@@ -139,13 +166,14 @@ func (m *method) filtered(observed, path []float64) {
 func (m *method) Roll(ctx context.Context, frame features.Frame, origins []int, paths [][]float64) error {
 	var s state
 	var kept []float64
+	eachAlone := m.memory > 0 || onWall(frame) != nil // a wall clock shows each origin another end
 	for i, origin := range origins {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("rolling %s: %w", m.name, err)
 		}
 		horizon := len(paths[i])
 		switch {
-		case m.memory > 0:
+		case eachAlone:
 			if err := m.Path(frame.Before(origin), paths[i]); err != nil {
 				return err
 			}

@@ -181,6 +181,51 @@ func TestSlowServiceIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+// A reply that begins and does not end counts against the time, too.
+func TestDrippingServiceIsNotWaitedFor(t *testing.T) {
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"forecasts":[{"values":[`)
+		w.(http.Flusher).Flush()
+		<-release
+	}))
+	defer server.Close()
+	defer close(release)
+	m := trained(t, models.Options{Service: models.Service{URL: server.URL, Timeout: 20 * time.Millisecond}}, 1)
+	if _, err := m.Predict(t.Context(), history(1)); err != nil {
+		t.Fatal(err)
+	}
+	if who, cause := m.Answered(); who != byom.Fallback || cause == nil {
+		t.Errorf("Answered() = %q, %v; want the fallback because of the time", who, cause)
+	}
+}
+
+// A history too long to send is not sent; the fallback forecasts it.
+func TestQuestionsAreBounded(t *testing.T) {
+	var bodies atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { bodies.Add(r.ContentLength) }))
+	defer server.Close()
+	o := models.Options{Levels: []float64{0.5, 0.9}, Service: models.Service{URL: server.URL}}
+	m, err := byom.New(o, models.NewNaive(o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := history(1)
+	long.Observed = make([]float64, 1_000_000) // 17 digits each
+	for i := range long.Observed {
+		long.Observed[i] = 1e4 / 7 * float64(1+i%3)
+	}
+	if err := m.Train(t.Context(), long); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Predict(t.Context(), long); err != nil {
+		t.Fatal(err)
+	}
+	if who, cause := m.Answered(); who != byom.Fallback || cause == nil || !strings.Contains(cause.Error(), "at most") || bodies.Load() > 0 {
+		t.Errorf("Answered() = %q, %v after %d bytes were sent; want the fallback because of the size, and none", who, cause, bodies.Load())
+	}
+}
+
 // Neither the history nor the token follows a redirect.
 func TestTokenGoesWhereItIsConfigured(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

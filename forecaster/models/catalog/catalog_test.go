@@ -70,6 +70,8 @@ func FuzzSARIMA(f *testing.F)        { fuzz(f, "sarima") }
 func FuzzETS(f *testing.F)           { fuzz(f, "ets") }
 func FuzzHoltWinters(f *testing.F)   { fuzz(f, "holt-winters") }
 func FuzzTheta(f *testing.F)         { fuzz(f, "theta") }
+func FuzzAuto(f *testing.F)          { fuzz(f, "auto") }
+func FuzzBYOM(f *testing.F)          { fuzz(f, "byom") }
 
 // Any history at all is refused or forecast, never worse.
 func fuzz(f *testing.F, name string) {

@@ -14,7 +14,7 @@ import (
 
 const (
 	window  = 3000 // newest steps the rates are estimated on, or two seasons where those are longer
-	seasons = 14   // newest seasons the shape of the season is taken from
+	seasons = 28   // newest days the shape of the season is taken from
 	short   = 60   // steps up to which the first level and slope are estimated too
 	fewest  = 10   // observations; below that the last value is repeated
 
@@ -30,7 +30,7 @@ func New(o models.Options) *models.Calibrated {
 }
 
 // NewHoltWinters makes the additive method of Holt and Winters with a damped
-// trend and a daily season; without two whole days of history, Holt's damped
+// trend and a daily or weekly season; without two whole days of history, Holt's damped
 // trend alone.
 func NewHoltWinters(o models.Options) *models.Calibrated {
 	return models.Calibrate(func() models.Method { return &method{name: "holt-winters", choose: holtWinters} }, o)
@@ -49,7 +49,9 @@ type History struct {
 	All    []float64 // cleaned, NaN at gaps
 	Values []float64 // the newest part of All, for the rates
 	Start  time.Time
-	Slots  seasonal.Slots // Count is 0 without a season; its phase is that of Values
+	Slots  seasonal.Slots // of Values; Count is 0 without a season
+	Whole  seasonal.Slots // of All
+	Free   int            // numbers the season's shape was estimated by
 	Shapes map[Component][]float64
 	// Certain: the season is significant. AICc could not tell, for it looks one
 	// step ahead, where even a clear season gains little.
@@ -60,32 +62,54 @@ type History struct {
 // Lay lays a history out: cleaned, the shapes of its season found over all of
 // it, and the newest part to estimate the rates on.
 func Lay(f features.Frame) History {
-	slots := seasonal.Daily(f.Start, f.Step)
-	h := clean.Prepare(f.Observed[max(0, len(f.Observed)-seasons*max(slots.Width(), window/2)):])
-	began := f.Origin().Add(-time.Duration(len(h.Values)) * f.Step)
-	slots = seasonal.Daily(began, f.Step)
+	clock := f.Clock()
+	daily := seasonal.Daily(clock, f.Step)
+	h := clean.Prepare(f.Observed[max(0, len(f.Observed)-seasons*max(daily.Width(), window/2)):])
+	skipped := len(f.Observed) - len(h.Values)
+	daily = daily.After(skipped)
 	out := History{Seen: h.Seen, Shapes: map[Component][]float64{}}
-	if slots.Count > 0 && len(h.Values) >= 2*slots.Width() {
-		out.Shapes[Additive] = slots.Shape(h.Values, false, seasonal.Median)
-		if floor(h.Values) {
-			out.Shapes[Multiplicative] = slots.Shape(h.Values, true, seasonal.Median)
-		}
-		out.Certain = seasonal.Certain(slots.Averaged(h.Values), slots.Count)
-	} else {
-		slots = seasonal.Slots{}
+	if daily.Count > 0 && len(h.Values) >= 2*daily.Width() {
+		out.shape(h.Values, daily, seasonal.Weekly(clock, f.Step).After(skipped))
 	}
-	cut := max(0, len(h.Values)-max(window, 2*slots.Width()))
-	if slots.Count > 0 {
-		slots.Phase = (slots.Phase + cut) % slots.Width()
-	}
+	cut := max(0, len(h.Values)-max(window, 2*out.daily(daily)))
 	for t, gap := range h.Gaps {
 		if gap {
 			h.Values[t] = math.NaN()
 		}
 	}
-	out.Slots, out.Start = slots, began.Add(time.Duration(cut)*f.Step)
+	out.Slots, out.Start = out.Whole.After(cut), f.Start.Add(time.Duration(skipped+cut)*f.Step)
 	out.All, out.Values = h.Values, h.Values[cut:]
 	return out
+}
+
+// shape finds the season: the week where its days differ for certain, else the
+// day.
+func (h *History) shape(y []float64, daily, weekly seasonal.Slots) {
+	h.Whole, h.Free = daily, daily.Count
+	h.Shapes[Additive] = daily.Shape(y, false, seasonal.Median)
+	if floor(y) {
+		h.Shapes[Multiplicative] = daily.Shape(y, true, seasonal.Median)
+	}
+	h.Certain = seasonal.Certain(daily.Averaged(y), daily.Count)
+	week := seasonal.WeekShape(y, daily, weekly, h.Shapes[Additive], false)
+	if week == nil {
+		return
+	}
+	if ratio := h.Shapes[Multiplicative]; ratio != nil {
+		if h.Shapes[Multiplicative] = seasonal.WeekShape(y, daily, weekly, ratio, true); h.Shapes[Multiplicative] == nil {
+			delete(h.Shapes, Multiplicative)
+		}
+	}
+	h.Shapes[Additive], h.Whole, h.Certain = week, weekly, true
+	h.Free += 7 * min(24, daily.Count)
+}
+
+// daily is the width of a day in steps, 0 where there is no season.
+func (h *History) daily(day seasonal.Slots) int {
+	if h.Whole.Count == 0 {
+		return 0
+	}
+	return day.Width()
 }
 
 // floor reports whether all values stay well above zero.
@@ -132,7 +156,7 @@ func (h History) Fit(s Spec) (Model, error) {
 	if err == nil && shape != nil {
 		// All of the history made the shape, the newest part answers for its share.
 		share := float64(len(h.Values)) / float64(len(h.All))
-		m.AICc = aicc(m.LogLik, s.free(int(share*float64(len(shape)))), h.Seen)
+		m.AICc = aicc(m.LogLik, s.free(int(share*float64(h.Free))), h.Seen)
 	}
 	return m, err
 }

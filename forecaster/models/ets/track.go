@@ -9,6 +9,7 @@ import (
 
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/models/internal/clean"
+	"github.com/kedastral/kedastral/forecaster/models/internal/seasonal"
 	"github.com/kedastral/kedastral/forecaster/series"
 )
 
@@ -65,12 +66,17 @@ func (k *Track) Roll(ctx context.Context, frame features.Frame, origins []int, p
 func (k *Track) along(frame features.Frame) (f *filter, from int) {
 	f = k.filter()
 	f.limit = k.limit
-	offset := int(k.Began.Sub(frame.Start) / k.within)
-	if offset < 0 {
-		f.at = -offset
-		return f, 0
+	from = max(0, int(k.Began.Sub(frame.Start)/k.within))
+	if f.Season == None {
+		return f, from
 	}
-	return f, offset
+	weekly := f.Slots.Width() > int(24*time.Hour/k.within)
+	f.Slots = seasonal.Daily(frame.Clock(), k.within)
+	if weekly {
+		f.Slots = seasonal.Weekly(frame.Clock(), k.within)
+	}
+	f.at = from
+	return f, from
 }
 
 func (k *Track) continues(f *filter, path []float64) {

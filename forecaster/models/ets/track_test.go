@@ -59,7 +59,7 @@ func TestSeasonKeepsToTheClock(t *testing.T) {
 	m := ets.Model{
 		Spec:       ets.Spec{Error: ets.Additive, Trend: ets.None, Season: ets.Additive},
 		Parameters: ets.Parameters{Alpha: 0.5, Gamma: 0, Phi: 1},
-		Slots:      seasonal.Daily(monday, time.Hour), Start: ets.State{Level: 100, Season: make([]float64, 24)},
+		Slots:      seasonal.Daily(features.Frame{Start: monday, Step: time.Hour}.Clock(), time.Hour), Start: ets.State{Level: 100, Season: make([]float64, 24)},
 	}
 	for hour := range m.Start.Season {
 		m.Start.Season[hour] = float64(hour)

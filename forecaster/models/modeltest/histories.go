@@ -3,6 +3,7 @@ package modeltest
 import (
 	"errors"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +59,9 @@ func histories() []history {
 		{"one point", minute(1, 5, func(int) float64 { return 7 })},
 		{"two points", minute(2, 5, func(i int) float64 { return float64(7 + i) })},
 		{"one point among gaps", minute(300, 5, func(i int) float64 { return pick(i == 100, 7, nan) })},
+		{"constant", minute(1440, 30, func(int) float64 { return 42 })},
+		{"all zero", minute(1440, 30, func(int) float64 { return 0 })},
+		{"negative", minute(3*1440, 30, func(i int) float64 { return -value(i) })},
 		{"three hours", minute(180, 60, value)},
 		{"shorter than a season", minute(900, 30, value)},
 		{"just longer than a season", minute(1500, 30, value)},
@@ -79,15 +83,39 @@ func histories() []history {
 		{"infinities are gaps", minute(2*1440, 30, func(i int) float64 { return pick(i%50 == 7, math.Inf(1-i%4), value(i)) })},
 		{"horizon longer than history", minute(50, 200, value)},
 	}
-	for _, step := range []time.Duration{15 * time.Second, 7 * time.Minute, 30 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour, 36 * time.Hour} {
+	for _, step := range []time.Duration{15 * time.Second, time.Minute, 5 * time.Minute, 7 * time.Minute, 30 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour, 36 * time.Hour} {
 		perDay := int(24 * time.Hour / step)
 		f := frame(step, 24, max(60, min(5000, 10*perDay)), func(i int) float64 { return 100 + 40*daily(i, max(perDay, 2)) + 5*noise(i) })
 		out = append(out, history{"step " + step.String(), f})
 	}
-	if berlin, err := time.LoadLocation("Europe/Berlin"); err == nil {
-		f := frame(30*time.Minute, 96, 21*48, func(i int) float64 { return 100 + 40*daily(i, 48) })
-		f.Start, f.Calendar.Location = time.Date(2026, time.March, 8, 23, 0, 0, 0, time.UTC), berlin
-		out = append(out, history{"clocks go forward in the horizon", f})
+	return append(out, clocks()...)
+}
+
+// clocks are histories and horizons that the clocks are changed in, in zones
+// that differ from UTC by whole steps and by parts of them.
+func clocks() []history {
+	var out []history
+	for _, c := range []struct {
+		name, zone string
+		start      time.Time
+	}{
+		{"clocks go forward in the horizon", "Europe/Berlin", time.Date(2026, time.March, 8, 23, 0, 0, 0, time.UTC)},
+		{"clocks go back in the horizon", "Europe/Berlin", time.Date(2026, time.October, 4, 22, 0, 0, 0, time.UTC)},
+		{"clocks go forward in the history", "Europe/Berlin", time.Date(2026, time.March, 20, 23, 0, 0, 0, time.UTC)},
+		{"clocks go back in the history", "Europe/Berlin", time.Date(2026, time.October, 20, 22, 0, 0, 0, time.UTC)},
+		{"clocks go back half an hour", "Australia/Lord_Howe", time.Date(2026, time.March, 20, 13, 0, 0, 0, time.UTC)},
+		{"a zone off by 45 minutes", "Asia/Kathmandu", time.Date(2026, time.March, 20, 0, 0, 0, 0, time.UTC)},
+	} {
+		location, err := time.LoadLocation(c.zone)
+		if err != nil {
+			continue // no zones on this machine
+		}
+		for _, step := range []time.Duration{30 * time.Minute, time.Hour} {
+			perDay := int(24 * time.Hour / step)
+			f := frame(step, 2*perDay, 21*perDay, func(i int) float64 { return 100 + 40*daily(i, perDay) })
+			f.Start, f.Calendar.Location = c.start, location
+			out = append(out, history{c.name + ", step " + step.String(), f})
+		}
 	}
 	return out
 }
@@ -119,8 +147,8 @@ func survives(t *testing.T, newModel New, h history) {
 	}
 }
 
-// refused reports whether a training error was in order; one that was not
-// fails the test.
+// refused reports whether a training error was in order and says how much there
+// was or is needed; one that does not fails the test.
 func refused(t *testing.T, err error, f features.Frame) bool {
 	t.Helper()
 	n := 0
@@ -132,8 +160,8 @@ func refused(t *testing.T, err error, f features.Frame) bool {
 	switch {
 	case err == nil:
 		return false
-	case n >= refusable || !errors.Is(err, models.ErrTooShort):
-		t.Fatalf("Train on %d observations: %v", n, err)
+	case n >= refusable || !errors.Is(err, models.ErrTooShort) || !strings.ContainsAny(err.Error(), "0123456789"):
+		t.Fatalf("Train on %d observations: %v; want a forecast, or ErrTooShort with numbers", n, err)
 	}
 	return true
 }

@@ -12,7 +12,7 @@ import (
 // below that the last value is repeated.
 const fewest = 10
 
-// NewModel makes the theta method with a daily season: of medians, so that a
+// NewModel makes the theta method with a daily or weekly season: of medians, so that a
 // spike is no season, multiplying where values stay well above zero and
 // adding elsewhere.
 func NewModel(o models.Options) *models.Calibrated {
@@ -47,5 +47,5 @@ func fitHistory(h ets.History) (Fit, error) {
 	if !h.Certain {
 		shape = nil
 	}
-	return smooth(h.All, h.Values, h.Slots, kind, shape)
+	return smooth(h, kind, shape)
 }

@@ -31,13 +31,13 @@ func New(y []float64, slots seasonal.Slots) (Fit, error) {
 	if seasonal.Certain(y, slots.Width()) {
 		shape = slots.Shape(y, true, seasonal.Mean)
 	}
-	return smooth(y, y, slots, ets.Multiplicative, shape)
+	return smooth(ets.History{All: y, Values: y, Slots: slots, Whole: slots}, ets.Multiplicative, shape)
 }
 
 // smooth fits the line through all of a series less its season, and the
 // smoothing of its newest part.
-func smooth(all, newest []float64, slots seasonal.Slots, kind ets.Component, shape []float64) (Fit, error) {
-	adjusted := adjust(newest, slots, kind, shape)
+func smooth(h ets.History, kind ets.Component, shape []float64) (Fit, error) {
+	adjusted := adjust(h.Values, h.Slots, kind, shape)
 	spec := ets.Spec{Error: ets.Additive, Trend: ets.None, Season: ets.None}
 	fit := ets.FitRates
 	if len(adjusted) <= short {
@@ -48,13 +48,9 @@ func smooth(all, newest []float64, slots seasonal.Slots, kind ets.Component, sha
 		return Fit{}, fmt.Errorf("smoothing: %w", err)
 	}
 	if shape != nil {
-		m.Season, m.Slots, m.Start.Season = kind, slots, shape
+		m.Season, m.Slots, m.Start.Season = kind, h.Slots, shape
 	}
-	before := slots
-	if shape != nil {
-		before.Phase = ((slots.Phase-(len(all)-len(newest)))%slots.Width() + slots.Width()) % slots.Width()
-	}
-	return Fit{Smoothing: m, Drift: slope(adjust(all, before, kind, shape)) / 2, n: len(newest)}, nil
+	return Fit{Smoothing: m, Drift: slope(adjust(h.All, h.Whole, kind, shape)) / 2, n: len(h.Values)}, nil
 }
 
 func adjust(y []float64, slots seasonal.Slots, kind ets.Component, shape []float64) []float64 {

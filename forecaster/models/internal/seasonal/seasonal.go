@@ -8,7 +8,6 @@ package seasonal
 import (
 	"math"
 	"slices"
-	"time"
 
 	"gonum.org/v1/gonum/floats"
 )
@@ -95,48 +94,6 @@ func Certain(y []float64, season int) bool {
 	return math.Abs(at(season)) > normal95*math.Sqrt(sum/float64(n))
 }
 
-// Averaged is a series by slots, which is as fine as its season is known.
-func (s Slots) Averaged(y []float64) []float64 {
-	out := make([]float64, len(y)/s.Hold)
-	for i := range out {
-		out[i] = Mean(y[i*s.Hold : (i+1)*s.Hold])
-	}
-	return out
-}
-
-// Slots are a season in slots of Hold steps each.
-type Slots struct {
-	Count, Hold int
-	Phase       int // steps into the season at which a series starts
-}
-
-// maxSlots keeps a day of minutes in slots of five: one of a minute would see
-// a single value a day.
-const maxSlots = 288
-
-const day = 24 * time.Hour
-
-// Daily lays the day out in slots for a series of a step that starts at an
-// instant; Count is 0 where steps do not divide the day or fill it with one.
-func Daily(start time.Time, step time.Duration) Slots {
-	if step <= 0 || day%step != 0 || day/step < 2 {
-		return Slots{}
-	}
-	steps := int(day / step)
-	hold := (steps + maxSlots - 1) / maxSlots
-	for steps%hold != 0 {
-		hold++
-	}
-	phase := start.Unix() / int64(step/time.Second) % int64(steps)
-	return Slots{Count: steps / hold, Hold: hold, Phase: int((phase + int64(steps)) % int64(steps))}
-}
-
-// Width is the length of the season in steps.
-func (s Slots) Width() int { return s.Count * s.Hold }
-
-// Of is the slot of step t of the series.
-func (s Slots) Of(t int) int { return (s.Phase + t) / s.Hold % s.Count }
-
 // Shape is what each slot lies above the trend (or its ratio to the trend,
 // where ratio is set): the middle of the values of all seasons, balanced to
 // nothing. It is nil where y holds less than two seasons.
@@ -154,19 +111,10 @@ func (s Slots) Shape(y []float64, ratio bool, middle func([]float64) float64) []
 		values[slot] = append(values[slot], v)
 	}
 	shape := make([]float64, s.Count)
-	var mean float64
 	for i, v := range values {
 		shape[i] = middle(v)
-		mean += shape[i] / float64(s.Count)
 	}
-	for i := range shape {
-		if ratio {
-			shape[i] /= mean
-		} else {
-			shape[i] -= mean
-		}
-	}
-	return shape
+	return balanced(shape, ratio)
 }
 
 // Median is the middle value; it reorders v.

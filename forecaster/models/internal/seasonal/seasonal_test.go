@@ -3,7 +3,6 @@ package seasonal_test
 import (
 	"math"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,21 +20,6 @@ func TestAverageIsTakenOverWholeSeasons(t *testing.T) {
 	} {
 		if diff := cmp.Diff(want, seasonal.Average(y, width)); diff != "" {
 			t.Errorf("Average(%v, %d) (-want +got):\n%s", y, width, diff)
-		}
-	}
-}
-
-func TestDailyLaysSlotsOut(t *testing.T) {
-	at := time.Date(2024, 3, 4, 6, 0, 0, 0, time.UTC)
-	for step, want := range map[time.Duration]seasonal.Slots{
-		time.Hour:        {Count: 24, Hold: 1, Phase: 6},
-		time.Minute:      {Count: 288, Hold: 5, Phase: 360},
-		15 * time.Second: {Count: 288, Hold: 20, Phase: 1440},
-		7 * time.Second:  {}, // does not divide the day
-		24 * time.Hour:   {}, // is the day
-	} {
-		if got := seasonal.Daily(at, step); got != want {
-			t.Errorf("Daily(step %v) = %+v, want %+v", step, got, want)
 		}
 	}
 }

@@ -1,0 +1,224 @@
+package faults_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	pb "github.com/kedacore/keda/v2/pkg/scalers/externalscaler"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/resolver/manual"
+	"google.golang.org/grpc/status"
+
+	"github.com/kedastral/kedastral/e2e/kedalike"
+)
+
+// load asks scalers what KEDA asks, at a rate that does not wait for answers.
+type load struct {
+	client  *kedalike.Client
+	refs    []*pb.ScaledObjectRef
+	judge   *judge
+	phase   atomic.Pointer[phase]
+	retries atomic.Bool // as KEDA does, once
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// phase is what happened between two moments of a row.
+type phase struct {
+	finding *finding
+	silent  bool // the scaler is down: calls may break off
+
+	mu      sync.Mutex
+	began   time.Time
+	took    []time.Duration
+	answers int
+	errors  int
+	broken  int           // calls that reached nobody
+	lag     time.Duration // that the machine itself was late by, at worst
+}
+
+// newLoad asks for workloads in turn, rate calls a second in all.
+func newLoad(t *testing.T, j *judge, rate int, refs []*pb.ScaledObjectRef, addresses ...string) *load {
+	t.Helper()
+	names := manual.NewBuilderWithScheme("scalers")
+	state := resolver.State{}
+	for _, address := range addresses {
+		state.Addresses = append(state.Addresses, resolver.Address{Addr: address})
+	}
+	names.InitialState(state)
+	client, err := kedalike.Dial("scalers:///all", grpc.WithResolvers(names))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &load{client: client, refs: refs, judge: j, stop: cancel}
+	l.phase.Store(&phase{finding: newFinding("", "", ""), began: time.Now()})
+	j.late = l.late
+	l.done.Go(func() { l.run(ctx, time.Second*3/time.Duration(rate)) })
+	l.done.Go(func() { l.notice(ctx) })
+	t.Cleanup(func() {
+		l.stop()
+		l.done.Wait()
+		_ = client.Close()
+	})
+	return l
+}
+
+// run begins a round of questions every so often.
+func (l *load) run(ctx context.Context, every time.Duration) {
+	var rounds sync.WaitGroup
+	defer rounds.Wait()
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	began, n := time.Now(), 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			for ; n < int(time.Since(began)/every); n++ { // a late tick begins what was missed
+				ref := l.refs[n%len(l.refs)]
+				stranger := n%25 == 0
+				rounds.Go(func() { l.round(ctx, ref, stranger) })
+			}
+		}
+	}
+}
+
+// round is one workload's three questions, and now and then one that is not
+// this scaler's to answer.
+func (l *load) round(ctx context.Context, ref *pb.ScaledObjectRef, stranger bool) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	p := l.phase.Load()
+	workload := ref.GetNamespace() + "/" + ref.GetName()
+	var metric string
+	var target float64
+	if err := l.ask(ctx, p, func(ctx context.Context) (err error) { metric, target, err = l.client.Spec(ctx, ref); return err }, func(_, _ time.Time, err error) {
+		if err != nil || metric != "kedastral-desired-replicas" || target != 1 {
+			p.finding.broke(constant, "GetMetricSpec of %s: %s, %v, %v", workload, metric, target, err)
+		}
+	}); err != nil {
+		return
+	}
+	var value float64
+	_ = l.ask(ctx, p, func(ctx context.Context) (err error) { value, err = l.client.Value(ctx, ref, metric); return err }, func(from, to time.Time, err error) {
+		l.judge.hears(p.finding, workload, from, to, value, err)
+	})
+	var active bool
+	_ = l.ask(ctx, p, func(ctx context.Context) (err error) { active, err = l.client.Active(ctx, ref); return err }, func(_, _ time.Time, err error) {
+		if err == nil && !active {
+			p.finding.broke(ignorance, "IsActive of %s: false, which scales to zero", workload)
+		}
+	})
+	if !stranger {
+		return
+	}
+	foreign := kedalike.Ref("elsewhere", ref.GetName(), map[string]string{"comment": "metadataS3cret"})
+	_ = l.ask(ctx, p, func(ctx context.Context) error { _, err := l.client.Value(ctx, foreign, metric); return err }, func(_, _ time.Time, err error) {
+		if status.Code(err) != codes.PermissionDenied || strings.Contains(err.Error(), ref.GetName()) {
+			p.finding.broke(apart, "asked for another namespace: %v; want a bare PermissionDenied", err)
+		}
+	})
+}
+
+// ask is one call. What came of it is told if anybody was there to answer.
+func (l *load) ask(ctx context.Context, p *phase, call func(context.Context) error, heard func(from, to time.Time, err error)) error {
+	from := time.Now()
+	err := call(ctx)
+	if lost(err) && l.retries.Load() && ctx.Err() == nil {
+		err = call(ctx)
+	}
+	to := time.Now()
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case lost(err) || ctx.Err() != nil:
+		if now := l.phase.Load(); !p.silent && !now.silent {
+			p.finding.broke(ignorance, "a call reached nobody: %v", err)
+		}
+		p.lost()
+		return err
+	}
+	p.note(to.Sub(from), err)
+	heard(from, to, err)
+	return nil
+}
+
+// lost is an error that is not a scaler's answer.
+func lost(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	return slices.ContainsFunc([]string{"connection", "transport", "EOF", "DeadlineExceeded", "Canceled", "zero addresses"}, func(s string) bool { return strings.Contains(text, s) })
+}
+
+func (p *phase) note(took time.Duration, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.took = append(p.took, took)
+	p.answers++
+	if err != nil {
+		p.errors++
+	}
+}
+
+func (p *phase) lost() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broken++
+}
+
+// notice measures how late this machine is without any of ours.
+func (l *load) notice(ctx context.Context) {
+	for ctx.Err() == nil {
+		const nap = 5 * time.Millisecond
+		began := time.Now()
+		time.Sleep(nap)
+		late := time.Since(began) - nap
+		p := l.phase.Load()
+		p.mu.Lock()
+		p.lag = max(p.lag, late)
+		p.mu.Unlock()
+	}
+}
+
+// late is what the machine was late by at worst in this phase.
+func (l *load) late() time.Duration {
+	p := l.phase.Load()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lag
+}
+
+// enter begins a phase, and is the one before.
+func (l *load) enter(f *finding, silent bool) (before *phase) {
+	return l.phase.Swap(&phase{finding: f, silent: silent, began: time.Now()})
+}
+
+// quantile of how long calls took.
+func (p *phase) quantile(q float64) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.took) == 0 {
+		return 0
+	}
+	sorted := slices.Clone(p.took)
+	slices.Sort(sorted)
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+func (p *phase) rate(now time.Time) float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return float64(p.answers) / now.Sub(p.began).Seconds()
+}

@@ -1,0 +1,51 @@
+package faults_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// binaries is where forecaster and scaler are: those of this tree, unless
+// FAULTS_BIN names others.
+var binaries string
+
+// results are the report of this run.
+var results = &report{began: time.Now()}
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	if binaries = os.Getenv("FAULTS_BIN"); binaries == "" {
+		dir, err := os.MkdirTemp("", "kedastral-faults-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		if err := build(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		binaries = dir
+	}
+	code := m.Run()
+	if err := results.write(os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "writing the report:", err)
+		return 1
+	}
+	return code
+}
+
+// build makes both binaries, as they are or with an overlay.
+func build(dir string, flags ...string) error {
+	command := exec.Command("go", append(append([]string{"build", "-o", dir}, flags...), "./forecaster", "./scaler")...)
+	command.Dir = filepath.Join("..", "..")
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the binaries: %w\n%s", err, out)
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package faults_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/kedastral/kedastral/e2e/kedalike"
+)
+
+// A scaler that starts while its forecaster hangs says so, and at once.
+func TestScalerStartsCold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, plan{})
+	s, relay := w.scalers[0], w.relays[0]
+	w.row(t, fault{
+		id: "S1", what: "a scaler starts, knows nothing, and the forecaster hangs", made: "SIGKILL, started again without answers",
+		strike: func() {
+			w.load.enter(newFinding("", "", ""), true)
+			s.kill()
+			relay.tell(hang)
+			relay.forget()
+			w.watch.forget()
+			s.start(t)
+			eventually(t, 15*time.Second, "the scaler is ready", answers("http://"+s.http+"/readyz"))
+			time.Sleep(2 * time.Second) // KEDA's connection is made again
+		},
+		mend: relay.honest, lasts: 5 * time.Second, becomes: "stale", heals: 8 * time.Second,
+	})
+	w.row(t, fault{
+		id: "S1b", what: "ten thousand names that nobody forecasts are asked for", made: "GetMetrics from 16 callers",
+		strike: func() { go w.askForNobody(10_000) },
+		lasts:  8 * time.Second, heals: 5 * time.Second, quiet: true,
+		grows: level{goroutines: 64, descriptors: 32, heap: 32 << 20}, // as many names as CACHE_SIZE are remembered to be unknown
+	})
+}
+
+// askForNobody asks for workloads that do not exist.
+func (w *world) askForNobody(names int) {
+	var callers sync.WaitGroup
+	for caller := range 16 {
+		callers.Go(func() {
+			for i := caller; i < names; i += 16 {
+				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+				_, err := w.load.client.Value(ctx, kedalike.Ref("demo", fmt.Sprintf("nobody-%d", i), nil), "x")
+				cancel()
+				if code := status.Code(err); code != codes.NotFound && code != codes.Unavailable {
+					w.load.phase.Load().finding.broke(ignorance, "asked for what nobody forecasts: %v", err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+}
+
+// Of two scalers one dies, hangs, or is replaced.
+func TestScalerOneOfTwo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, plan{scalers: 2, rate: 400})
+	one := w.scalers[0]
+	w.load.retries.Store(true)
+	w.row(t, fault{
+		id: "S2", what: "one of two scalers is killed", made: "SIGKILL; callers ask again once, as KEDA does",
+		strike: one.kill, mend: func() { one.start(t) }, again: true,
+		lasts: 3 * time.Second, heals: 5 * time.Second,
+	})
+	w.row(t, fault{
+		id: "S3", what: "one of two scalers hangs until its liveness probe has it killed", made: "SIGSTOP, then SIGKILL after 3 failed probes a second apart",
+		strike: func() {
+			one.signal(t, syscall.SIGSTOP)
+			go w.kubelet(t, one)
+		},
+		lasts: 7 * time.Second, heals: 5 * time.Second, again: true, slow: 15 * time.Second,
+	})
+	w.load.retries.Store(false)
+	w.row(t, fault{
+		id: "S5", what: "both scalers are replaced, one after the other, with streams open", made: "SIGTERM, started again; nobody asks again",
+		strike: func() {
+			for _, s := range w.scalers {
+				ended := w.stream(s)
+				s.stop(t, 15*time.Second)
+				if err := <-ended; err != nil {
+					t.Errorf("a stream ended with %v when its scaler drained; want its end", err)
+				}
+				s.start(t)
+				eventually(t, 15*time.Second, "the scaler is ready", answers("http://"+s.http+"/readyz"))
+				time.Sleep(2500 * time.Millisecond) // until its callers are back
+			}
+		},
+		rolls: true, lasts: time.Second, heals: 5 * time.Second, again: true,
+	})
+	w.load.retries.Store(true)
+	w.row(t, fault{
+		id: "S4", what: "all scalers are down", made: "SIGKILL",
+		strike: func() {
+			w.load.enter(newFinding("", "", ""), true)
+			for _, s := range w.scalers {
+				s.kill()
+			}
+		},
+		mend: func() {
+			for _, s := range w.scalers {
+				s.start(t)
+			}
+		},
+		down: true, lasts: 3 * time.Second, heals: 7 * time.Second, again: true,
+	})
+}
+
+// kubelet kills and restarts what does not answer its liveness probe.
+func (w *world) kubelet(t *testing.T, s *service) {
+	failed := 0
+	for failed < 3 {
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		code, _, err := get(ctx, "http://"+s.http+"/healthz")
+		cancel()
+		if err == nil && code == 200 {
+			return
+		}
+		failed++
+	}
+	s.kill()
+	s.start(t)
+}
+
+// stream is a push trigger on one scaler; what it ended with is sent.
+func (w *world) stream(s *service) <-chan error {
+	ended, open := make(chan error, 1), make(chan struct{}, 16)
+	client, err := kedalike.Dial(s.grpc)
+	if err != nil {
+		ended <- err
+		return ended
+	}
+	go func() {
+		ended <- client.Watch(context.Background(), kedalike.Ref("demo", "w0", nil), func(bool) { open <- struct{}{} })
+		_ = client.Close()
+	}()
+	select {
+	case <-open:
+	case <-time.After(5 * time.Second):
+	}
+	return ended
+}
+
+// A cache too small for what is asked costs fetches and is told of, and no
+// answer is wrong.
+func TestScalerCacheTooSmall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, plan{workloads: 12, scaler: map[string]string{"CACHE_SIZE": "4"}, lazy: true})
+	w.judge.forgetful, w.judge.several = true, true
+	w.row(t, fault{
+		id: "S8", what: "the cache holds a third of the workloads in use", made: "CACHE_SIZE=4 for 12",
+		strike: func() {}, lasts: 5 * time.Second, heals: 5 * time.Second,
+		well: func(time.Time) error { return nil },
+		during: func(f *finding) {
+			all, err := w.scalers[0].metrics(w.t.Context())
+			if err != nil || sum(all, "kedastral_scaler_cache_evictions_total") == 0 || !strings.Contains(w.scalers[0].log.String(), "CACHE_SIZE is too small") {
+				f.broke(expected, "evictions are not told of: %v", err)
+			}
+		},
+	})
+}

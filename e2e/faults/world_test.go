@@ -1,0 +1,351 @@
+package faults_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	pb "github.com/kedacore/keda/v2/pkg/scalers/externalscaler"
+
+	"github.com/kedastral/kedastral/e2e/kedalike"
+)
+
+// How quickly everything happens here.
+const (
+	staleAfter = 8 * time.Second
+	maxDataAge = 6 * time.Second
+	leadTime   = 5 * time.Second
+	fallback   = 7 // of the last workload
+	callRate   = 150
+)
+
+// world is a chain of processes and those who ask.
+type world struct {
+	t           *testing.T
+	source      *source
+	forecasters []*service
+	relays      []*relay
+	scalers     []*service
+	judge       *judge
+	load        *load
+	workloads   []string
+	watch       *watch
+	wires       []wire // from the scalers to the relays, if the plan has them
+}
+
+// service is a process of ours, which may be killed and started again.
+type service struct {
+	*process
+	binary string
+	env    map[string]string
+	prefix []string // of the command
+	http   string
+	grpc   string
+	logs   []*logged // of all its lives
+}
+
+// plan is what a world is made of.
+type plan struct {
+	workloads   int               // default 4
+	forecasters int               // 0: the relay speaks for itself
+	scalers     int               // default 1
+	forecaster  map[string]string // more of its environment
+	scaler      map[string]string
+	source      string // address of another source than the scripted one
+	prefix      []string
+	rate        int
+	island      *island // the scaler lives there
+	name        string  // of the relay's host, for its address
+	wired       bool    // connections to the relays can be made bad
+	lazy        bool    // the load does not wait for a first forecast
+}
+
+func newWorld(t *testing.T, p plan) *world {
+	t.Helper()
+	w := &world{t: t}
+	for i := range max(p.workloads, 0) + 4*b2i(p.workloads == 0) {
+		w.workloads = append(w.workloads, fmt.Sprintf("demo/w%d", i))
+	}
+	w.judge = &judge{lead: leadTime, staleAfter: staleAfter, fallback: map[string]int{}, several: p.scalers > 1}
+	if p.forecasters > 0 && p.source == "" {
+		w.source = newSource(t)
+		p.source = w.source.URL
+	}
+	for range p.forecasters {
+		f := w.newForecaster(t, p)
+		w.forecasters = append(w.forecasters, f)
+		w.relays = append(w.relays, newRelay(t, "http://"+f.http))
+	}
+	if p.forecasters == 0 {
+		w.relays = append(w.relays, newRelay(t, ""))
+	}
+	if p.island != nil {
+		moved(t, w.relays[0], p.island.us)
+	}
+	w.judge.relays = w.relays
+	var refs []*pb.ScaledObjectRef
+	for i, workload := range w.workloads {
+		metadata := map[string]string{"scalerAddress": "scaler:50051", "passwordFromEnv": "metadataS3cret"}
+		if i == 3 {
+			metadata["fallbackReplicas"] = strconv.Itoa(fallback)
+			w.judge.fallback[workload] = fallback
+		}
+		refs = append(refs, kedalike.Ref("demo", strings.TrimPrefix(workload, "demo/"), metadata))
+	}
+	var addresses []string
+	for range max(1, p.scalers) {
+		s := w.newScaler(t, p)
+		w.scalers = append(w.scalers, s)
+		addresses = append(addresses, s.grpc)
+	}
+	w.load = newLoad(t, w.judge, max(p.rate, callRate), refs, addresses...)
+	w.watch = newWatch(t, w)
+	if !p.lazy {
+		eventually(t, 30*time.Second, "the world is well", w.well)
+	}
+	return w
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (w *world) newForecaster(t *testing.T, p plan) *service {
+	t.Helper()
+	s := &service{binary: "forecaster", http: freePort(t), prefix: p.prefix}
+	s.env = map[string]string{
+		"HTTP_ADDR": s.http, "FORECASTER_AUTH": "none", "PROMETHEUS_URL": p.source, "PROMETHEUS_TIMEOUT": "2s", "SCRAPE_INTERVAL": "0s", "MAX_DATA_AGE": maxDataAge.String(),
+		"WORKLOADS": strings.Join(w.workloads, ","), "DEFAULT_QUERY": `sum(rate(queryS3cret{customer="queryS3cret"}[1m]))`,
+		"DEFAULT_TARGET_PER_POD": "10", "DEFAULT_MAX_REPLICAS": "500", "DEFAULT_DOWN_MAX_PERCENT_PER_STEP": "0", "DEFAULT_MODEL": "baseline",
+		"DEFAULT_STEP": "1s", "DEFAULT_INTERVAL": "2s", "DEFAULT_WINDOW": "4m", "DEFAULT_HORIZON": "30s", "DEFAULT_TRAIN_INTERVAL": "1m",
+		"PROMETHEUS_HEADERS": "X-Scope-OrgID:headerS3cret", "PROMETHEUS_BEARER_TOKEN": "tokenS3cret", "LOG_LEVEL": "debug",
+	}
+	maps.Copy(s.env, p.forecaster)
+	s.start(t)
+	s.keep(t)
+	eventually(t, 30*time.Second, "the forecaster is ready", answers("http://"+s.http+"/readyz"))
+	return s
+}
+
+func (w *world) newScaler(t *testing.T, p plan) *service {
+	t.Helper()
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("bearerS3cret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var urls []string
+	for _, r := range w.relays {
+		url := r.URL
+		if p.wired {
+			x := newWire(t, strings.TrimPrefix(url, "http://"))
+			w.wires, url = append(w.wires, x), "http://"+x.Listen
+		}
+		if p.name != "" {
+			url = strings.Replace(url, "127.0.0.1", p.name, 1)
+		}
+		urls = append(urls, url)
+	}
+	s := &service{binary: "scaler", http: freePort(t), grpc: freePort(t), prefix: p.prefix}
+	if p.island != nil {
+		s.http, s.grpc, s.prefix = p.island.callers+":8082", p.island.callers+":50051", []string{"ip", "netns", "exec", p.island.name}
+	}
+	s.env = map[string]string{
+		"NAMESPACE": "demo", "FORECASTER_URL": strings.Join(urls, ","), "GRPC_ADDR": s.grpc, "HTTP_ADDR": s.http, "FORECASTER_AUTH": "token", "FORECASTER_TOKEN_FILE": token,
+		"LEAD_TIME": leadTime.String(), "STALE_AFTER": staleAfter.String(), "REFRESH_INTERVAL": "1s", "FETCH_TIMEOUT": "1s", "LOG_LEVEL": "debug",
+	}
+	maps.Copy(s.env, p.scaler)
+	s.start(t)
+	s.keep(t)
+	eventually(t, 15*time.Second, "the scaler is ready", answers("http://"+s.http+"/readyz"))
+	return s
+}
+
+// start starts the service, or starts it again.
+func (s *service) start(t *testing.T) {
+	t.Helper()
+	s.process = start(t, s.env, append(append([]string{}, s.prefix...), filepath.Join(binaries, s.binary))...)
+	s.name = s.binary
+	s.logs = append(s.logs, s.log)
+}
+
+// keep ends whatever process the service is by then, with the test. A world's
+// callers were made later, so they have ended before.
+func (s *service) keep(t *testing.T) {
+	t.Cleanup(func() {
+		s.kill()
+		if t.Failed() {
+			t.Logf("the %s logged at last:\n%s", s.binary, tail(s.log.String(), 4000))
+		}
+	})
+}
+
+func (w *world) services() []*service {
+	return append(append([]*service{}, w.forecasters...), w.scalers...)
+}
+
+// state is what /status says of a trigger.
+type state struct {
+	Workload    string    `json:"workload"`
+	State       string    `json:"state"`
+	Reason      string    `json:"reason"`
+	GeneratedAt time.Time `json:"generatedAt"`
+}
+
+func (s *service) status(ctx context.Context) ([]state, error) {
+	code, body, err := get(ctx, "http://"+s.http+"/status")
+	if err != nil || code != http.StatusOK {
+		return nil, fmt.Errorf("GET /status: %d %w", code, err)
+	}
+	var page struct {
+		Triggers []state `json:"triggers"`
+	}
+	err = json.Unmarshal([]byte(body), &page)
+	return slices.DeleteFunc(page.Triggers, func(st state) bool { return strings.Contains(st.Workload, "nobody") }), err
+}
+
+// well is whether every scaler has a fresh forecast of every workload.
+func (w *world) well() error { return w.since(time.Time{}) }
+
+// since is the same, with forecasts that are not from before an instant.
+func (w *world) since(from time.Time) error {
+	for _, s := range w.scalers {
+		states, err := s.status(context.Background())
+		if err != nil {
+			return err
+		}
+		if len(states) < len(w.workloads) {
+			return fmt.Errorf("%d triggers known to the scaler; want %d", len(states), len(w.workloads))
+		}
+		for _, st := range states {
+			if st.State != "fresh" || st.GeneratedAt.Before(from) {
+				return fmt.Errorf("%s is %s %s, its forecast of %v", st.Workload, st.State, st.Reason, st.GeneratedAt)
+			}
+		}
+	}
+	return nil
+}
+
+// all is whether every trigger of every scaler is in a state.
+func (w *world) all(want string) error {
+	for _, s := range w.scalers {
+		states, err := s.status(context.Background())
+		if err != nil {
+			return err
+		}
+		for _, st := range states {
+			if st.State != want {
+				return fmt.Errorf("%s is %s; want %s", st.Workload, st.State, want)
+			}
+		}
+	}
+	return nil
+}
+
+// metrics are all samples of a service, by series.
+func (s *service) metrics(ctx context.Context) (map[string]float64, error) {
+	code, body, err := get(ctx, "http://"+s.http+"/metrics")
+	if err != nil || code != http.StatusOK {
+		return nil, fmt.Errorf("GET /metrics: %d %w", code, err)
+	}
+	all := map[string]float64{}
+	for _, sample := range regexp.MustCompile(`(?m)^([a-z]\w*(?:\{.*\})?) (\S+)$`).FindAllStringSubmatch(body, -1) {
+		v, err := strconv.ParseFloat(sample[2], 64)
+		if err != nil {
+			return nil, fmt.Errorf("metric %s: %w", sample[1], err)
+		}
+		all[sample[1]] = v
+	}
+	return all, nil
+}
+
+// sum adds up the series of a metric that hold all the labels.
+func sum(all map[string]float64, metric string, labels ...string) (total float64) {
+	for name, v := range all {
+		if base, _, _ := strings.Cut(name, "{"); base != metric {
+			continue
+		}
+		holds := true
+		for _, label := range labels {
+			holds = holds && strings.Contains(name, label)
+		}
+		if holds {
+			total += v
+		}
+	}
+	return total
+}
+
+// watch looks at the scalers' status the whole time.
+type watch struct {
+	mu     sync.Mutex
+	newest map[string]time.Time // generatedAt, by scaler and workload
+	slow   time.Duration        // the longest a page took
+}
+
+func newWatch(t *testing.T, w *world) *watch {
+	t.Helper()
+	v := &watch{newest: map[string]time.Time{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		for ctx.Err() == nil {
+			for i, s := range w.scalers {
+				v.look(ctx, w, i, s)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+	t.Cleanup(func() { cancel(); done.Wait() })
+	return v
+}
+
+func (v *watch) look(ctx context.Context, w *world, i int, s *service) {
+	began := time.Now()
+	states, err := s.status(ctx)
+	if err != nil {
+		return // whether it may be down is the row's to say
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.slow = max(v.slow, time.Since(began))
+	for _, st := range states {
+		key := fmt.Sprint(i, st.Workload)
+		if st.GeneratedAt.IsZero() {
+			continue
+		}
+		if last := v.newest[key]; st.GeneratedAt.Before(last) {
+			w.load.phase.Load().finding.broke(forward, "%s: the forecast of %v is followed by that of %v", st.Workload, last.Format(time.TimeOnly), st.GeneratedAt.Format(time.TimeOnly))
+		}
+		v.newest[key] = st.GeneratedAt
+	}
+}
+
+// forget is for a scaler that was started again and knows nothing.
+func (v *watch) forget() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	clear(v.newest)
+}
+
+// slowest is how long a page took at most since it was last asked.
+func (v *watch) slowest() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	slow := v.slow
+	v.slow = 0
+	return slow
+}
