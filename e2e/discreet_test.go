@@ -19,6 +19,7 @@ import (
 
 	"github.com/kedastral/kedastral/e2e/kedalike"
 	"github.com/kedastral/kedastral/e2e/process/processtest"
+	"github.com/kedastral/kedastral/forecaster/access/accesstest"
 )
 
 // moody is a Prometheus that answers a wave, or whatever mood it is in. What it
@@ -86,7 +87,7 @@ func answerWave(w http.ResponseWriter, r *http.Request) {
 
 // secrets are what was planted: none may ever be seen again.
 func secrets() []string {
-	return []string{"userS3cret", "passwordS3cret", "tokenS3cret", "headerS3cret", "queryS3cret", "labelS3cret", "metadataS3cret", "bearerS3cret", "paramS3cret"}
+	return []string{"userS3cret", "passwordS3cret", "tokenS3cret", "headerS3cret", "queryS3cret", "labelS3cret", "metadataS3cret", "bearerS3cret", "paramS3cret", "forgedS3cret", "reviewerS3cret"}
 }
 
 func discreet(t *testing.T, where, text string) {
@@ -102,7 +103,9 @@ func discreet(t *testing.T, where, text string) {
 // everything that can run full does.
 type watched struct {
 	*pair
-	source *moody
+	source     *moody
+	kubernetes *accesstest.Server
+	api        string // where scalers ask; forecasterHTTP is ADMIN_ADDR
 }
 
 func newWatched(t *testing.T, more map[string]string) *watched {
@@ -112,9 +115,12 @@ func newWatched(t *testing.T, more map[string]string) *watched {
 	if err := os.WriteFile(token, []byte("bearerS3cret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &pair{forecasterHTTP: processtest.FreeAddress(t), scalerHTTP: processtest.FreeAddress(t)}
+	kubernetes := accesstest.New(t, map[string]string{"bearerS3cret": "system:serviceaccount:demo:kedastral-scaler"})
+	p, api := &pair{forecasterHTTP: processtest.FreeAddress(t), scalerHTTP: processtest.FreeAddress(t)}, processtest.FreeAddress(t)
 	p.forecasterEnv = map[string]string{
-		"HTTP_ADDR": p.forecasterHTTP, "PROMETHEUS_URL": source.URL, "PROMETHEUS_TIMEOUT": "6s", "SCRAPE_INTERVAL": "0s", "MAX_DATA_AGE": "20s",
+		"HTTP_ADDR": api, "ADMIN_ADDR": p.forecasterHTTP, "FORECASTER_AUTH": "token",
+		"KUBERNETES_URL": kubernetes.URL, "KUBERNETES_CA_FILE": kubernetes.CAFile, "KUBERNETES_TOKEN_FILE": kubernetes.TokenFile,
+		"PROMETHEUS_URL": source.URL, "PROMETHEUS_TIMEOUT": "6s", "SCRAPE_INTERVAL": "0s", "MAX_DATA_AGE": "20s",
 		"PROMETHEUS_HEADERS": "X-Scope-OrgID:headerS3cret", "LOG_LEVEL": "debug",
 		"WORKLOADS": "demo/a,demo/b", "DEFAULT_QUERY": `avg(rate(queryS3cret{customer="queryS3cret"}[1m]))`, "DEFAULT_TARGET_PER_POD": "10", "DEFAULT_MAX_REPLICAS": "500",
 		"DEFAULT_STEP": "1s", "DEFAULT_WINDOW": "30m", "DEFAULT_HORIZON": "2m", "DEFAULT_TRAIN_INTERVAL": "1m", "DEFAULT_MODEL": "baseline",
@@ -126,7 +132,7 @@ func newWatched(t *testing.T, more map[string]string) *watched {
 	p.startForecaster(t)
 	grpcAddr := processtest.FreeAddress(t)
 	p.scaler = processtest.Start(t, filepath.Join(binaries, "scaler"), map[string]string{
-		"NAMESPACE": "demo", "FORECASTER_URL": "http://" + p.forecasterHTTP, "GRPC_ADDR": grpcAddr, "HTTP_ADDR": p.scalerHTTP, "FORECASTER_TOKEN_FILE": token,
+		"NAMESPACE": "demo", "FORECASTER_URL": "http://" + api, "GRPC_ADDR": grpcAddr, "HTTP_ADDR": p.scalerHTTP, "FORECASTER_AUTH": "token", "FORECASTER_TOKEN_FILE": token,
 		"LEAD_TIME": "10s", "STALE_AFTER": "15s", "REFRESH_INTERVAL": "1s", "FETCH_TIMEOUT": "500ms", "CACHE_SIZE": "1", "LOG_LEVEL": "debug",
 	})
 	processtest.Eventually(t, 10*time.Second, "the scaler is ready", processtest.Answers(t.Context(), "http://"+p.scalerHTTP+"/readyz"))
@@ -136,7 +142,7 @@ func newWatched(t *testing.T, more map[string]string) *watched {
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	p.keda = client
-	return &watched{p, source}
+	return &watched{p, source, kubernetes, api}
 }
 
 // look asks everything of everyone, as KEDA, as a person, and as a stranger.
@@ -150,6 +156,13 @@ func (w *watched) look(t *testing.T) {
 				discreet(t, "an answer to KEDA", err.Error())
 			}
 		}
+	}
+	for _, header := range [][]string{nil, {"Authorization", fmt.Sprintf("Bearer forgedS3cret%d", time.Now().UnixNano())}, {"Authorization", "Basic forgedS3cret"}} {
+		code, _, body, err := processtest.Get(t.Context(), "http://"+w.api+"/forecast/current?workload=demo/a", header...)
+		if err != nil || code == http.StatusOK {
+			t.Errorf("asking as %v = %d, %v; want a refusal", header, code, err)
+		}
+		discreet(t, "a refusal", body)
 	}
 	for _, page := range []string{
 		w.forecasterHTTP + "/forecast/current?workload=demo/a", w.forecasterHTTP + "/forecast/current?workload=demo/a&token=paramS3cret", w.forecasterHTTP + "/forecast/explain?workload=demo/a",
@@ -183,8 +196,12 @@ func TestSecretsStaySecret(t *testing.T) {
 				w.look(t)
 			}
 			w.source.Close()
+			w.kubernetes.Fail(http.StatusForbidden)
 			time.Sleep(1500 * time.Millisecond)
 			w.look(t)
+			if log := w.forecaster.Log.String(); !strings.Contains(log, "tokens cannot be reviewed") {
+				t.Errorf("that tokens cannot be reviewed was not noticed:\n%s", log)
+			}
 			if log := w.forecaster.Log.String(); strings.Count(log, "tick failed") < 3 {
 				t.Errorf("the source's moods were not noticed:\n%s", log)
 			}
@@ -195,7 +212,7 @@ func TestSecretsStaySecret(t *testing.T) {
 			"WORKLOADS": "demo/a", "PROMETHEUS_URL": "http://userS3cret:passwordS3cret@%zz", "PROMETHEUS_HEADERS": "headerS3cret", "PROMETHEUS_BEARER_TOKEN": "tokenS3cret",
 			"PROMETHEUS_BEARER_TOKEN_FILE": "/none", "DEFAULT_BYOM_TOKEN": "tokenS3cret", "DEFAULT_STEP": "x",
 		},
-		"scaler": {"NAMESPACE": "demo", "FORECASTER_URL": "http://userS3cret:passwordS3cret@x,http://userS3cret:passwordS3cret@%zz", "LEAD_TIME": "x"},
+		"scaler": {"NAMESPACE": "demo", "FORECASTER_AUTH": "none", "FORECASTER_URL": "http://userS3cret:passwordS3cret@x,http://userS3cret:passwordS3cret@%zz", "LEAD_TIME": "x"},
 	} {
 		p := processtest.Start(t, filepath.Join(binaries, binary), environment)
 		select {

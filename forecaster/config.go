@@ -27,6 +27,18 @@ type config struct {
 	TLSKeyFile      string `env:"TLS_KEY_FILE" doc:"PEM file of its key."`
 	TLSClientCAFile string `env:"TLS_CLIENT_CA_FILE" doc:"PEM file of the authorities one of which must have issued a client's certificate."`
 
+	ForecasterAuth         string   `env:"FORECASTER_AUTH" doc:"How it is told who asks, and so whose workloads they may see: token (a Kubernetes service account's), mtls (a client certificate for kedastral-scaler.NAMESPACE.svc) or none: everybody sees everything. Required to serve."`
+	ForecasterAuthAudience string   `env:"FORECASTER_AUTH_AUDIENCE, default=kedastral-forecaster" doc:"Audience that tokens must be made for."`
+	ForecasterAuthAccounts []string `env:"FORECASTER_AUTH_ACCOUNTS" doc:"Names of the service accounts that are let in with FORECASTER_AUTH=token, in whichever namespace. Unset: all."`
+	ForecasterAuthAdmins   []string `env:"FORECASTER_AUTH_ADMINS" doc:"Who sees every namespace, the page and /metrics: NAMESPACE/SERVICEACCOUNT with FORECASTER_AUTH=token, the certificate's DNS name with mtls."`
+	AdminAddr              string   `env:"ADMIN_ADDR, default=127.0.0.1:8083" doc:"Address that answers everybody about every namespace, the page and /metrics included, unless FORECASTER_AUTH=none has HTTP_ADDR do so. The default is for kubectl port-forward."`
+	RateLimit              float64  `env:"RATE_LIMIT, default=1000" doc:"Requests a second that one address may send; ten seconds' worth at once. 0 does not limit."`
+	KubernetesURL          string   `env:"KUBERNETES_URL" doc:"Address of the Kubernetes API that reviews tokens. Unset: the cluster's own."`
+	KubernetesServiceHost  string   `env:"KUBERNETES_SERVICE_HOST" doc:"Host of the cluster's own, as Kubernetes sets it in every pod."`
+	KubernetesServicePort  string   `env:"KUBERNETES_SERVICE_PORT, default=443" doc:"Its port, likewise."`
+	KubernetesCAFile       string   `env:"KUBERNETES_CA_FILE, default=/var/run/secrets/kubernetes.io/serviceaccount/ca.crt" doc:"PEM file of the authorities that issue its certificate."`
+	KubernetesTokenFile    string   `env:"KUBERNETES_TOKEN_FILE, default=/var/run/secrets/kubernetes.io/serviceaccount/token" doc:"File of the token to ask it with, read again as it is rotated; its service account needs the ClusterRole system:auth-delegator."`
+
 	Source string `env:"SOURCE, default=prometheus" doc:"Where history comes from: prometheus or recorded."`
 
 	PrometheusURL             string            `env:"PROMETHEUS_URL" doc:"Address of Prometheus or what speaks its API, with its path if any. Required for SOURCE=prometheus."`
@@ -54,6 +66,7 @@ type config struct {
 	History time.Duration `env:"HISTORY, default=1d" doc:"How much of what was published the page remembers, at most 64 KiB a workload. 0 turns it off."`
 
 	StoreConfig
+	ShardConfig
 
 	ForecastMetricsQuantiles []float64       `env:"FORECAST_METRICS_QUANTILES, default=0.5,0.95" doc:"Quantiles of every forecast that are the metric kedastral_forecast_value."`
 	ForecastMetricsLeads     []time.Duration `env:"FORECAST_METRICS_LEADS, default=5m,30m" doc:"How far ahead of now that metric tells the forecast; 0s is now."`
@@ -95,7 +108,7 @@ func load(ctx context.Context, vars env.Vars) (settings, error) {
 
 // prefixes are ours: a variable that begins so and is not known is a fault.
 func prefixes() []string {
-	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "REDIS_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT"}
+	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "REDIS_", "SHARD_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT", "FORECASTER_AUTH", "ADMIN_ADDR", "RATE_LIMIT"}
 }
 
 // check is what the configuration as a whole asks of a workload.
@@ -120,6 +133,7 @@ func (c config) check(at env.Scope, w workload) error {
 func (c *config) Validate() error {
 	errs := []error{
 		env.OneOf("SOURCE", c.Source, fromPrometheus, fromRecording),
+		env.Between("RATE_LIMIT", c.RateLimit, 0, 1e9),
 		env.Between("MAX_CONNECTIONS", c.MaxConnections, 1, 1_000_000),
 		env.Positive("PROMETHEUS_TIMEOUT", c.PrometheusTimeout),
 		env.AtLeast("SCRAPE_INTERVAL", c.ScrapeInterval, 0),
@@ -137,6 +151,7 @@ func (c *config) Validate() error {
 		env.AtMostOne("PROMETHEUS_BEARER_TOKEN_FILE", c.PrometheusBearerTokenFile, "PROMETHEUS_BEARER_TOKEN", c.PrometheusBearerToken),
 		env.AtMostOne("PROMETHEUS_PASSWORD_FILE", c.PrometheusPasswordFile, "PROMETHEUS_PASSWORD", c.PrometheusPassword),
 		c.faults(),
+		c.misplaced(),
 	}
 	switch {
 	case c.Source != fromPrometheus:
@@ -152,7 +167,10 @@ func (c *config) Validate() error {
 
 // serverFiles are the files of the API's own TLS.
 func (c config) serverFiles() tlsconfig.Files {
-	return tlsconfig.Files{Cert: c.TLSCertFile, Key: c.TLSKeyFile, CA: c.TLSClientCAFile}
+	return tlsconfig.Files{
+		Cert: c.TLSCertFile, Key: c.TLSKeyFile, CA: c.TLSClientCAFile,
+		Anonymous: c.ForecasterAuth == byCertificate, // the probes have none; who asks for more needs one
+	}
 }
 
 // prometheusFiles are the files of TLS to Prometheus.

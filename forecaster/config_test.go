@@ -14,6 +14,7 @@ import (
 func vars(more ...string) env.Vars {
 	v := env.Vars{
 		"WORKLOADS":                           "shop/checkout,shop/search",
+		"FORECASTER_AUTH":                     "none",
 		"PROMETHEUS_URL":                      "http://prometheus:9090",
 		"DEFAULT_QUERY":                       "sum(rate(requests_total[1m]))",
 		"DEFAULT_TARGET_PER_POD":              "100",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/kedastral/kedastral/forecaster/access"
 	"github.com/kedastral/kedastral/forecaster/adapters/prom"
 	"github.com/kedastral/kedastral/forecaster/api"
 	"github.com/kedastral/kedastral/forecaster/engine"
@@ -33,6 +34,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 		}
 		reg.MustRegister(e.Collector(config{}.sampling()))
 		prom.NewMetrics(reg)
+		access.NewMetrics(reg)
 		mirror.NewMetrics(reg)
 		redis.NewMetrics(reg)
 		api.New(api.Options{Metrics: reg, Probes: http.NotFoundHandler()})

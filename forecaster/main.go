@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/kedastral/kedastral/forecaster/access"
 	"github.com/kedastral/kedastral/forecaster/api"
 	"github.com/kedastral/kedastral/forecaster/command"
 	"github.com/kedastral/kedastral/forecaster/dashboard"
@@ -24,13 +25,16 @@ import (
 	"github.com/kedastral/kedastral/forecaster/history"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/lifecycle"
+	"github.com/kedastral/kedastral/shared/ratelimit"
 	"github.com/kedastral/kedastral/shared/telemetry"
 	"github.com/kedastral/kedastral/shared/tlsconfig"
 )
 
 const (
-	drain       = 10 * time.Second // for requests under way when the end is asked for
-	tickTimeout = 5 * time.Minute  // for one workload's tick; the source's own timeouts are far below
+	drain            = 10 * time.Second // for requests under way when the end is asked for
+	adminConnections = 64               // open at once at ADMIN_ADDR
+
+	tickTimeout = 5 * time.Minute // for one workload's tick; the source's own timeouts are far below
 )
 
 func main() {
@@ -125,10 +129,14 @@ func configured(ctx context.Context, vars env.Vars, name string) (engine.Workloa
 // run is the whole process: it returns when ctx ends and everything has.
 func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	cfg, err := load(ctx, vars)
-	if err != nil {
+	if err = env.Join(err, cfg.checkAccess()); err != nil {
 		return err
 	}
 	log, err := telemetry.NewLogger(stdout, cfg.LogFormat, cfg.LogLevel)
+	if err != nil {
+		return err
+	}
+	elsewhere, err := cfg.sharded()
 	if err != nil {
 		return err
 	}
@@ -145,6 +153,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	forecasts, err := engine.New(workloads, engine.Options{
 		Store: past.Through(store), Clock: now, Log: log, Metrics: engine.NewMetrics(reg),
 		Concurrency: cfg.Concurrency, Settle: cfg.settle(), MaxDataAge: cfg.MaxDataAge, TickTimeout: tickTimeout,
+		Elsewhere: elsewhere,
 	})
 	if err != nil {
 		return fmt.Errorf("making the engine: %w", err)
@@ -158,9 +167,17 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	guard, err := newGuard(cfg.config, reg, log)
+	if err != nil {
+		return err
+	}
+	pace, err := ratelimit.New(cfg.RateLimit)
+	if err != nil {
+		return err
+	}
 	handler := api.New(api.Options{
 		Engine: forecasts, Past: history.Reporter{Recorder: past, Loads: forecasts}, Now: now.Now, Log: log, Metrics: reg,
-		Probes: telemetry.Handler(reg, alive, ready), Pages: pages,
+		Probes: telemetry.Handler(reg, alive, ready), Pages: pages, Guard: guard, Pace: pace,
 	})
 	secure, err := tlsconfig.ServerOrNone(cfg.serverFiles(), log)
 	if err != nil {
@@ -170,7 +187,11 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("HTTP_ADDR: %w", err)
 	}
-	log.InfoContext(ctx, "listening", "version", telemetry.Version(), "http", listener.Addr().String(), "workloads", len(workloads), "source", cfg.Source, "tls", secure != nil)
+	admin, err := listenAdmin(ctx, cfg.config)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	log.InfoContext(ctx, "listening", "version", telemetry.Version(), "http", listener.Addr().String(), "workloads", len(workloads), "source", cfg.Source, "tls", secure != nil, "auth", cfg.ForecasterAuth)
 
 	web := lifecycle.NewServer(handler, log)
 	web.TLSConfig = secure
@@ -183,7 +204,28 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	parts.Go("http", func(ctx context.Context) error {
 		return lifecycle.ServeHTTP(ctx, web, lifecycle.Limit(listener, cfg.MaxConnections), drain)
 	})
+	if admin != nil {
+		log.InfoContext(ctx, "listening for admins, whom nobody asks who they are", "admin", admin.Addr().String())
+		parts.Go("admin", func(ctx context.Context) error {
+			open := lifecycle.NewServer(access.Trusted(handler), log)
+			open.RegisterOnShutdown(pages.Close)
+			return lifecycle.ServeHTTP(ctx, open, lifecycle.Limit(admin, adminConnections), drain)
+		})
+	}
 	err = parts.Run(ctx)
 	log.InfoContext(ctx, "ended")
 	return err
+}
+
+// listenAdmin binds the address for those who may see everything, nil where
+// everybody may.
+func listenAdmin(ctx context.Context, cfg config) (net.Listener, error) {
+	if cfg.ForecasterAuth == byNothing {
+		return nil, nil //nolint:nilnil // nil is no such address
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.AdminAddr)
+	if err != nil {
+		return nil, fmt.Errorf("ADMIN_ADDR: %w", err)
+	}
+	return listener, nil
 }

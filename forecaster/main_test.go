@@ -27,6 +27,7 @@ import (
 func start(t *testing.T, vars env.Vars) string {
 	t.Helper()
 	vars["HTTP_ADDR"] = "127.0.0.1:0"
+	vars["FORECASTER_AUTH"] = "none"
 	ctx, stop := context.WithCancel(t.Context())
 	var log logtest.Log
 	ended := make(chan error, 1)

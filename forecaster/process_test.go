@@ -49,7 +49,7 @@ func listening(t *testing.T, vars env.Vars) (string, *logtest.Log) {
 func light(source string, more ...string) env.Vars {
 	v := env.Vars{
 		"WORKLOADS": "shop/checkout", "PROMETHEUS_URL": source, "DEFAULT_QUERY": "load", "DEFAULT_TARGET_PER_POD": "25",
-		"DEFAULT_MODEL": "naive", "DEFAULT_WINDOW": "3h", "SCRAPE_INTERVAL": "1s",
+		"DEFAULT_MODEL": "naive", "DEFAULT_WINDOW": "3h", "SCRAPE_INTERVAL": "1s", "FORECASTER_AUTH": "none",
 	}
 	for i := 0; i+1 < len(more); i += 2 {
 		v[more[i]] = more[i+1]

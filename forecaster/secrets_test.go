@@ -48,6 +48,7 @@ func TestSecretsStaySecret(t *testing.T) {
 				"WORKLOADS": "shop/checkout", "PROMETHEUS_URL": prometheus.URL, "SCRAPE_INTERVAL": "0s", "HTTP_ADDR": "127.0.0.1:0",
 				"DEFAULT_QUERY": `sum(rate(` + secret + `_total{key="` + secret + `"}[1m]))`, "DEFAULT_STEP": "1s", "DEFAULT_MODEL": "naive",
 				"DEFAULT_TARGET_PER_POD": "25", "DEFAULT_WINDOW": "10m", "DEFAULT_HORIZON": "1m", "LOG_LEVEL": "debug",
+				"FORECASTER_AUTH": "none",
 			}
 			maps.Copy(v, more)
 			ctx, stop := context.WithCancel(t.Context())

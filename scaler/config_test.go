@@ -14,7 +14,7 @@ import (
 )
 
 func minimal() env.Vars {
-	return env.Vars{"NAMESPACE": "shop", "FORECASTER_URL": "http://forecaster.kedastral:8081"}
+	return env.Vars{"NAMESPACE": "shop", "FORECASTER_URL": "http://forecaster.kedastral:8081", "FORECASTER_AUTH": "none"}
 }
 
 func TestLoadDefaults(t *testing.T) {
@@ -72,6 +72,13 @@ func TestLoadReportsEverythingWrong(t *testing.T) {
 		{"TLS_CLIENT_CA_FILE", "/c", "needs TLS_CERT_FILE"},
 		{"FORECASTER_KEY_FILE", "/c", "FORECASTER_CERT_FILE: must be set together"},
 		{"FORECASTER_CA_FILE", "/c", "must be https"},
+		{"FORECASTER_AUTH", "", "FORECASTER_AUTH"},
+		{"FORECASTER_AUTH", "basic", "FORECASTER_AUTH=basic: must be one of token, mtls, none"},
+		{"FORECASTER_AUTH", "token", "FORECASTER_TOKEN_FILE: is required with FORECASTER_AUTH=token"},
+		{"FORECASTER_AUTH", "mtls", "FORECASTER_CERT_FILE: is required with FORECASTER_AUTH=mtls"},
+		{"FORECASTER_TOKEN_FILE", "/t", "FORECASTER_TOKEN_FILE=/t: is sent only with FORECASTER_AUTH=token"},
+		{"TLS_CLIENT_NAMES", "keda", "TLS_CLIENT_NAMES=keda: needs TLS_CLIENT_CA_FILE"},
+		{"RATE_LIMIT", "-1", "RATE_LIMIT=-1: must be between"},
 		{"FORECASTER_URLS", "http://a", "FORECASTER_URLS: unknown variable"},
 		{"LEADTIME", "5m", "LEADTIME: unknown variable"},
 	} {

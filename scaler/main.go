@@ -24,6 +24,7 @@ import (
 	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/lifecycle"
+	"github.com/kedastral/kedastral/shared/ratelimit"
 	"github.com/kedastral/kedastral/shared/telemetry"
 	"github.com/kedastral/kedastral/shared/tlsconfig"
 )
@@ -34,6 +35,7 @@ const (
 	drain     = 10 * time.Second       // for calls and streams to end
 	lifeSigns = 10 * time.Second       // between two beats of a loop that is alive
 
+	fetches     = 64   // at a time: ten thousand forecasts are there in seconds though each takes milliseconds
 	connections = 1024 // open at once at each address; KEDA needs one, a person few
 )
 
@@ -99,6 +101,10 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("TLS for KEDA: %w", err)
 	}
+	pace, err := ratelimit.New(cfg.RateLimit)
+	if err != nil {
+		return err
+	}
 	calls, pages, err := listen(ctx, cfg)
 	if err != nil {
 		return err
@@ -106,7 +112,7 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	log.InfoContext(ctx, "listening", "version", telemetry.Version(), "grpc", calls.Addr().String(), "http", pages.Addr().String(), "namespace", cfg.Namespace, "tls", secure != nil)
 
 	web := lifecycle.NewServer(handler(ctx, cfg.Namespace, service, reg, pulse), log)
-	transport := keda.Transport{Server: service, TLS: secure, MaxInFlight: cfg.MaxInFlight, Grace: drain}
+	transport := keda.Transport{Server: service, TLS: secure, MaxInFlight: cfg.MaxInFlight, Grace: drain, Pace: pace}
 	var parts lifecycle.Group
 	parts.Go("cache", forecasts.Run)
 	parts.Go("grpc", func(ctx context.Context) error { return transport.Serve(ctx, calls) })
@@ -127,7 +133,7 @@ func newForecasts(cfg config, now clock.Clock, reg prometheus.Registerer, log *s
 		return nil, fmt.Errorf("TLS to the forecasters: %w", err)
 	}
 	source, err := client.New(client.NewMetrics(reg), client.Options{
-		URLs: urls, Timeout: cfg.FetchTimeout, Size: cfg.CacheSize,
+		URLs: urls, Sharded: cfg.ShardCount > 0, Timeout: cfg.FetchTimeout, Size: cfg.CacheSize,
 		TLS: secure, TokenFile: cfg.ForecasterTokenFile, Now: now.Now, Log: log,
 	})
 	if err != nil {
@@ -136,7 +142,7 @@ func newForecasts(cfg config, now clock.Clock, reg prometheus.Registerer, log *s
 	interval := time.Duration(float64(cfg.RefreshInterval) / cfg.ClockSpeed)
 	return cache.New(source, cache.NewMetrics(reg), cache.Options{
 		Size: cfg.CacheSize, Interval: interval, Retry: min(interval, 5*time.Second),
-		Wait: patience, Idle: 10 * time.Minute, Concurrency: 16, Log: log, Beat: pulse.Beat,
+		Wait: patience, Idle: 10 * time.Minute, Concurrency: fetches, Log: log, Beat: pulse.Beat,
 	})
 }
 

@@ -86,7 +86,7 @@ func launch(t *testing.T, vars env.Vars) *process {
 	t.Helper()
 	defaults := env.Vars{
 		"NAMESPACE": "shop", "GRPC_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0",
-		"LOG_FORMAT": "json", "REFRESH_INTERVAL": "1s",
+		"LOG_FORMAT": "json", "REFRESH_INTERVAL": "1s", "FORECASTER_AUTH": "none",
 	}
 	maps.Copy(defaults, vars)
 	ctx, stop := context.WithCancel(context.Background())
@@ -285,7 +285,7 @@ func TestRunRefusesABusyPort(t *testing.T) {
 	defer taken.Close()
 	for _, name := range []string{"GRPC_ADDR", "HTTP_ADDR"} {
 		vars := env.Vars{
-			"NAMESPACE": "shop", "FORECASTER_URL": "http://f:8081",
+			"NAMESPACE": "shop", "FORECASTER_URL": "http://f:8081", "FORECASTER_AUTH": "none",
 			"GRPC_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0",
 		}
 		vars[name] = taken.Addr().String()

@@ -51,7 +51,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	go func() {
 		ended <- run(ctx, env.Vars{
 			"NAMESPACE": "shop", "GRPC_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0", "LOG_LEVEL": "debug", "REFRESH_INTERVAL": "1s",
-			"FORECASTER_URL": front.URL, "FORECASTER_TOKEN_FILE": token, "STALE_AFTER": "3s",
+			"FORECASTER_URL": front.URL, "FORECASTER_AUTH": "token", "FORECASTER_TOKEN_FILE": token, "STALE_AFTER": "3s",
 		}, &log)
 	}()
 	var found []string

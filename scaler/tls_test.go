@@ -30,6 +30,7 @@ func TestRunOnlyAnswersTrustedPeers(t *testing.T) {
 	f := newForecaster(t)
 	p := launch(t, env.Vars{
 		"FORECASTER_URL": f.URL, "TLS_CERT_FILE": files.Path("tls.crt"), "TLS_KEY_FILE": files.Path("tls.key"), "TLS_CLIENT_CA_FILE": files.Path("ca.crt"),
+		"TLS_CLIENT_NAMES": "keda, keda-operator.keda.svc",
 	})
 	for _, tt := range []struct {
 		name         string
@@ -37,7 +38,9 @@ func TestRunOnlyAnswersTrustedPeers(t *testing.T) {
 		answered     bool
 	}{
 		{"keda", []tls.Certificate{ours.Certificate(t, tlstest.Client("keda"))}, true},
+		{"another name for it", []tls.Certificate{ours.Certificate(t, tlstest.Client("keda-operator.keda.svc"))}, true},
 		{"none", nil, false},
+		{"another of the authority's", []tls.Certificate{ours.Certificate(t, tlstest.Client("web.shop.svc"))}, false},
 		{"stranger", []tls.Certificate{theirs.Certificate(t, tlstest.Client("keda"))}, false},
 		{"expired", []tls.Certificate{ours.Certificate(t, late)}, false},
 	} {

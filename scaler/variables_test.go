@@ -25,9 +25,9 @@ func TestEveryVariableArrives(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v: %v", more, err)
 		}
-		return fmt.Sprintf("namespace:%s urls:%v grpc:%s http:%s lead:%v stale:%v fallback:%d size:%d refresh:%v timeout:%v inflight:%d server:%+v client:%+v token:%s speed:%v log:%s/%s;",
+		return fmt.Sprintf("namespace:%s urls:%v grpc:%s http:%s lead:%v stale:%v fallback:%d size:%d refresh:%v timeout:%v inflight:%d server:%+v client:%+v auth:%s token:%s rate:%v speed:%v log:%s/%s;",
 			c.Namespace, urls, c.GRPCAddr, c.HTTPAddr, c.LeadTime, c.StaleAfter, c.fallback(), c.CacheSize, c.RefreshInterval, c.FetchTimeout,
-			c.MaxInFlight, c.serverTLS(), c.forecasterTLS(), c.ForecasterTokenFile, c.ClockSpeed, c.LogFormat, c.LogLevel)
+			c.MaxInFlight, c.serverTLS(), c.forecasterTLS(), c.ForecasterAuth, c.ForecasterTokenFile, c.RateLimit, c.ClockSpeed, c.LogFormat, c.LogLevel)
 	}
 	plain := told()
 	tried := []string{}
@@ -37,6 +37,7 @@ func TestEveryVariableArrives(t *testing.T) {
 	}{
 		{[]string{"NAMESPACE", "bank"}, "namespace:bank "},
 		{[]string{"FORECASTER_URL", "http://other:1"}, "urls:[http://other:1] "},
+		{[]string{"SHARD_COUNT", "2", "FORECASTER_URL", "http://f-{ordinal}:1"}, "urls:[http://f-0:1 http://f-1:1] "},
 		{[]string{"GRPC_ADDR", ":1"}, "grpc::1 "},
 		{[]string{"HTTP_ADDR", ":2"}, "http::2 "},
 		{[]string{"LEAD_TIME", "7m"}, "lead:7m0s "},
@@ -53,7 +54,10 @@ func TestEveryVariableArrives(t *testing.T) {
 		{[]string{"FORECASTER_CERT_FILE", "/c", "FORECASTER_KEY_FILE", "/k", "FORECASTER_URL", "https://f"}, "client:{Cert:/c Key:/k "},
 		{[]string{"FORECASTER_KEY_FILE", "/k", "FORECASTER_CERT_FILE", "/c", "FORECASTER_URL", "https://f"}, "client:{Cert:/c Key:/k "},
 		{[]string{"FORECASTER_SERVER_NAME", "me", "FORECASTER_URL", "https://f"}, "ServerName:me}"},
-		{[]string{"FORECASTER_TOKEN_FILE", "/t"}, "token:/t "},
+		{[]string{"FORECASTER_AUTH", "token", "FORECASTER_TOKEN_FILE", "/t"}, "auth:token "},
+		{[]string{"FORECASTER_TOKEN_FILE", "/t", "FORECASTER_AUTH", "token"}, "token:/t "},
+		{[]string{"RATE_LIMIT", "16"}, "rate:16 "},
+		{[]string{"TLS_CLIENT_NAMES", "keda,operator", "TLS_CLIENT_CA_FILE", "/a", "TLS_CERT_FILE", "/c", "TLS_KEY_FILE", "/k"}, "ClientNames:keda,operator "},
 		{[]string{"CLOCK_SPEED", "15"}, "speed:15 "},
 		{[]string{"LOG_FORMAT", "json"}, "log:json/"},
 		{[]string{"LOG_LEVEL", "debug"}, "/debug;"},

@@ -185,6 +185,15 @@ func TestSettingsHaveTheirEffect(t *testing.T) {
 		p := launch(t, env.Vars{"FORECASTER_URL": d.URL, "CLOCK_SPEED": "600", "REFRESH_INTERVAL": "1h"})
 		p.eventuallyFor(t, "0s", 50) // four minutes later
 	})
+	t.Run("RATE_LIMIT", func(t *testing.T) {
+		t.Parallel()
+		f := newForecaster(t)
+		p := launch(t, env.Vars{"FORECASTER_URL": f.URL, "RATE_LIMIT": "0.1"})
+		_, _ = p.ask(t, ref())
+		if _, err := p.ask(t, ref()); status.Code(err) != codes.ResourceExhausted {
+			t.Errorf("a second question within ten seconds = %v; want ResourceExhausted", err)
+		}
+	})
 	t.Run("MAX_IN_FLIGHT", func(t *testing.T) {
 		t.Parallel()
 		f := newForecaster(t)
@@ -235,7 +244,7 @@ func TestForecasterSettingsHaveTheirEffect(t *testing.T) {
 	strange.Write(t, "token", []byte("other\n"))
 	right := env.Vars{
 		"FORECASTER_URL": server.URL, "FORECASTER_CA_FILE": own.Path("ca.crt"), "FORECASTER_SERVER_NAME": "forecaster.example",
-		"FORECASTER_CERT_FILE": own.Path("tls.crt"), "FORECASTER_KEY_FILE": own.Path("tls.key"), "FORECASTER_TOKEN_FILE": own.Path("token"),
+		"FORECASTER_CERT_FILE": own.Path("tls.crt"), "FORECASTER_KEY_FILE": own.Path("tls.key"), "FORECASTER_AUTH": "token", "FORECASTER_TOKEN_FILE": own.Path("token"),
 	}
 	launch(t, maps.Clone(right)).eventually(t, 7, codes.OK)
 	for name, value := range map[string]string{
@@ -274,7 +283,7 @@ func TestLogSettingsHaveTheirEffect(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		var out strings.Builder
 		err := run(ctx, env.Vars{
-			"NAMESPACE": "shop", "FORECASTER_URL": "http://127.0.0.1:1", "GRPC_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0",
+			"NAMESPACE": "shop", "FORECASTER_URL": "http://127.0.0.1:1", "FORECASTER_AUTH": "none", "GRPC_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0",
 			"LOG_FORMAT": tt.format, "LOG_LEVEL": tt.level,
 		}, &out)
 		stop()

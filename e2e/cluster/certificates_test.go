@@ -103,7 +103,7 @@ func (s *service) admits(ctx context.Context, p *pod, as corev1.Secret) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	deadline, _ := ctx.Deadline()
 	if err := conn.SetReadDeadline(deadline); err != nil {
 		return err

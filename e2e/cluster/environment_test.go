@@ -6,14 +6,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kedastral/kedastral/e2e/cluster/plane"
 )
@@ -40,9 +43,7 @@ func (h *home) environment(ctx context.Context, d appsv1.Deployment, dir string)
 		if err != nil {
 			return nil, err
 		}
-		for name, value := range settings.Data {
-			env[name] = value
-		}
+		maps.Copy(env, settings.Data)
 	}
 	for _, v := range container.Env {
 		value, err := value(v, d.Namespace, container)
@@ -73,9 +74,9 @@ func value(v corev1.EnvVar, namespace string, c corev1.Container) (string, error
 	case v.ValueFrom.FieldRef != nil && v.ValueFrom.FieldRef.FieldPath == "metadata.namespace":
 		return namespace, nil
 	case v.ValueFrom.ResourceFieldRef != nil && v.ValueFrom.ResourceFieldRef.Resource == "limits.cpu":
-		return fmt.Sprint(c.Resources.Limits.Cpu().Value()), nil // rounded up, as the kubelet does
+		return strconv.FormatInt(c.Resources.Limits.Cpu().Value(), 10), nil // rounded up, as the kubelet does
 	case v.ValueFrom.ResourceFieldRef != nil && v.ValueFrom.ResourceFieldRef.Resource == "limits.memory":
-		return fmt.Sprint(c.Resources.Limits.Memory().Value()), nil
+		return strconv.FormatInt(c.Resources.Limits.Memory().Value(), 10), nil
 	}
 	return "", fmt.Errorf("variable %s: a source that this suite cannot resolve", v.Name)
 }
@@ -108,6 +109,14 @@ func (h *home) files(ctx context.Context, d appsv1.Deployment, volume corev1.Vol
 	case volume.Secret != nil:
 		secret, err := h.secret(ctx, d.Namespace, volume.Secret.SecretName)
 		return secret.Data, err
+	case volume.ConfigMap != nil:
+		var settings corev1.ConfigMap
+		err := h.Client.Get(ctx, client.ObjectKey{Namespace: d.Namespace, Name: volume.ConfigMap.Name}, &settings)
+		files := map[string][]byte{}
+		for name, content := range settings.Data {
+			files[name] = []byte(content)
+		}
+		return files, err
 	case volume.EmptyDir != nil:
 		return nil, nil
 	case volume.Projected == nil:

@@ -65,12 +65,10 @@ func TestPaused(t *testing.T) {
 
 func (w workload) hpaGone(ctx context.Context) error {
 	_, err := w.hpa(ctx)
-	switch {
-	case err == nil:
+	if err == nil {
 		return errExists
-	default:
-		return client.IgnoreNotFound(err)
 	}
+	return client.IgnoreNotFound(err)
 }
 
 // scaleInDisabled is an error until the HPA may not lower.

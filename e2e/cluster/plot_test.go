@@ -16,7 +16,7 @@ import (
 const (
 	wide       = 1000
 	tall       = 170 // of a panel's field
-	left, over = 70, 46
+	left, over = 70, 62
 	below      = 60
 )
 

@@ -128,10 +128,8 @@ func (s *service) url(p *pod) string {
 	return ""
 }
 
-// freeze stops a replica as a kernel would that no longer schedules it; thaw
-// lets it run again.
+// freeze stops a replica as a kernel would that no longer schedules it.
 func (s *service) freeze(i int) { s.pods[i].process.Signal(syscall.SIGSTOP) }
-func (s *service) thaw(i int)   { s.pods[i].process.Signal(syscall.SIGCONT) }
 
 // kill ends a replica without a word; its address stays announced, as it does
 // until a kubelet notices.

@@ -9,6 +9,10 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kedastral/kedastral/e2e/cluster/plane"
 )
@@ -26,6 +30,7 @@ func TestSettingsAreUnderstood(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	recording(t)
 	for _, k := range kustomizations(t) {
 		if k.path == "overlays/e2e" || strings.HasPrefix(k.path, "examples") {
 			continue // every test starts the former, nobody the latter
@@ -34,7 +39,7 @@ func TestSettingsAreUnderstood(t *testing.T) {
 		there := *here
 		there.overlay = objects
 		for _, object := range objects {
-			if object.GetKind() != "Deployment" {
+			if object.GetKind() != "Deployment" || !strings.HasPrefix(object.GetName(), "kedastral-") {
 				continue
 			}
 			t.Run(k.path+"/"+object.GetNamespace()+"/"+object.GetName(), func(t *testing.T) {
@@ -45,6 +50,27 @@ func TestSettingsAreUnderstood(t *testing.T) {
 				understood(t, &service{h: &there, deploy: d, made: 100})
 			})
 		}
+	}
+}
+
+// recording makes the ConfigMap that overlays/kind replays.
+func recording(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile("../demo/nasa-http.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := corev1.ConfigMap{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{Name: "recording", Namespace: "kedastral"},
+		Data:       map[string]string{"nasa-http.csv": string(text)},
+	}
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := here.apply(t.Context(), &unstructured.Unstructured{Object: object}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -137,6 +137,8 @@ func (t *table) row(cells ...any) {
 
 func (t *table) log(to *testing.T) {
 	to.Helper()
-	t.w.Flush()
+	if err := t.w.Flush(); err != nil {
+		to.Error(err)
+	}
 	to.Log("\n" + t.text.String())
 }

@@ -63,7 +63,7 @@ spec:
       containers:
         - name: app
           image: kedastral-scaler:e2e
-          env: [{name: NAMESPACE, value: idle}, {name: FORECASTER_URL, value: "http://idle:8081"}]
+          env: [{name: NAMESPACE, value: idle}, {name: FORECASTER_URL, value: "http://idle:8081"}, {name: FORECASTER_AUTH, value: none}]
           readinessProbe: {httpGet: {path: /healthz, port: 8082}, initialDelaySeconds: {{.ReadySeconds}}, periodSeconds: 1}
           securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
 ---

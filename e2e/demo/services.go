@@ -37,7 +37,7 @@ func startServices(ctx context.Context, o options, day time.Time) (*services, er
 	s := &services{forecasterHTTP: ports[0], scalerGRPC: ports[1], scalerHTTP: ports[2]}
 	speed := strconv.FormatFloat(o.speed, 'g', -1, 64)
 	s.forecaster, err = launch(filepath.Join(o.bin, "forecaster"), map[string]string{
-		"HTTP_ADDR": s.forecasterHTTP, "SOURCE": "recorded", "RECORDED_FILE": o.trace, "RECORDED_SPEED": speed,
+		"HTTP_ADDR": s.forecasterHTTP, "FORECASTER_AUTH": "none", "SOURCE": "recorded", "RECORDED_FILE": o.trace, "RECORDED_SPEED": speed,
 		"RECORDED_FROM": day.Add(-ahead).Format(time.RFC3339), "RECORDED_LOOP": strconv.FormatBool(o.keep),
 		"WORKLOADS": workload, "DEFAULT_METRIC": "requests per minute", "DEFAULT_TIMEZONE": zone, "DEFAULT_WINDOW": "14d",
 		"DEFAULT_TARGET_PER_POD": fmt.Sprint(targetPerPod), "DEFAULT_QUANTILE": fmt.Sprint(quantile), "DEFAULT_HEADROOM": "1",
@@ -47,7 +47,7 @@ func startServices(ctx context.Context, o options, day time.Time) (*services, er
 		return nil, err
 	}
 	s.scaler, err = launch(filepath.Join(o.bin, "scaler"), map[string]string{
-		"NAMESPACE": namespace, "FORECASTER_URL": "http://" + s.forecasterHTTP, "GRPC_ADDR": s.scalerGRPC, "HTTP_ADDR": s.scalerHTTP,
+		"NAMESPACE": namespace, "FORECASTER_URL": "http://" + s.forecasterHTTP, "FORECASTER_AUTH": "none", "GRPC_ADDR": s.scalerGRPC, "HTTP_ADDR": s.scalerHTTP,
 		"CLOCK_SPEED": speed,
 	})
 	if err == nil {

@@ -2,6 +2,7 @@ package docs_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,16 +97,17 @@ func lines(text string) []string {
 // queries lets promtool read PromQL, as the rules it would be in.
 func queries(t *testing.T, f docstest.Fence) string {
 	t.Helper()
-	rules := "groups:\n- name: docs\n  rules:\n"
+	var rules strings.Builder
+	rules.WriteString("groups:\n- name: docs\n  rules:\n")
 	for i, query := range lines(f.Text) {
 		quoted, err := json.Marshal(query)
 		if err != nil {
 			return err.Error()
 		}
-		rules += "  - record: r" + string(rune('a'+i)) + "\n    expr: " + string(quoted) + "\n"
+		fmt.Fprintf(&rules, "  - record: r%d\n    expr: %s\n", i, quoted)
 	}
 	path := filepath.Join(t.TempDir(), "rules.yaml")
-	if err := os.WriteFile(path, []byte(rules), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(rules.String()), 0o600); err != nil {
 		return err.Error()
 	}
 	if out, err := exec.Command(prometheusTool(t, "promtool"), "check", "rules", path).CombinedOutput(); err != nil {

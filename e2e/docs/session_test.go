@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -133,14 +134,14 @@ func (s session) play(t *testing.T) string {
 	_ = syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) // what it left running; nothing may be
 	list := fmt.Sprintf("%s, %s, %.1f s\n", name(s.document), how, time.Since(began).Seconds())
 	for i, step := range s.steps {
-		out, err := os.ReadFile(filepath.Join(outputs, fmt.Sprint(i)))
+		out, err := os.ReadFile(filepath.Join(outputs, strconv.Itoa(i)))
 		if errors.Is(err, fs.ErrNotExist) {
 			if failed == nil {
 				t.Errorf("%s: was not typed in", at(s.document, step.fence.Line))
 			}
 			continue
 		}
-		done := i+1 < len(s.steps) && exists(filepath.Join(outputs, fmt.Sprint(i+1)))
+		done := i+1 < len(s.steps) && exists(filepath.Join(outputs, strconv.Itoa(i+1)))
 		if failed != nil && !done {
 			t.Errorf("%s: %v\n%s%s\nit printed:\n%s", at(s.document, step.fence.Line), failed, step.command, errs.String(), out)
 		}
@@ -194,7 +195,7 @@ func (s session) bash(outputs string) string {
 	b.WriteString("set -euo pipefail\n")
 	b.WriteString("render() { if command -v kubectl; then kubectl kustomize \"$1\"; else echo not rendered: there is no kubectl; fi; }\n")
 	for i, step := range s.steps {
-		out := filepath.Join(outputs, fmt.Sprint(i))
+		out := filepath.Join(outputs, strconv.Itoa(i))
 		if step.serves == "" {
 			fmt.Fprintf(&b, "{ :\n%s\n} >%s 2>&1 </dev/null\n", step.command, out)
 			continue

@@ -129,7 +129,7 @@ func (j *judge) hears(f *finding, workload string, from, to time.Time, value flo
 	}
 	fallback := j.fallback[workload]
 	switch {
-	case maybeStale && fallback > 0 && value == float64(fallback):
+	case (maybeStale || j.several) && fallback > 0 && value == float64(fallback): // one of several may have just begun
 	case mustStale:
 		f.broke(stale, "%s: told %v although the newest forecast is too old to be used", workload, value)
 	case !explained:
@@ -150,7 +150,7 @@ func (j *judge) refused(f *finding, workload string, from, to time.Time, err err
 	default:
 		f.broke(ignorance, "%s: %v", workload, err)
 	}
-	if j.forgetful {
+	if j.forgetful || j.several && strings.Contains(err.Error(), "not fetched yet") {
 		return
 	}
 	digestion := digestion + j.late()

@@ -221,7 +221,7 @@ func TestForecastersDisagree(t *testing.T) {
 					relay.send(rw, truth(), began, 0)
 					return
 				}
-				s := sketch(workload, began.Truncate(every).Add(-every))
+				s := sketch(workload, began.Truncate(every).Add(-2*every)) // older than any other of this second and the last
 				for i := range s.DesiredReplicas {
 					s.DesiredReplicas[i] = 1
 				}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -109,6 +110,21 @@ func (p *process) resident(field string) int {
 		}
 	}
 	return 0
+}
+
+// processor is how long the process has computed.
+func (p *process) processor() time.Duration {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	_, rest, _ := strings.Cut(string(stat), ") ") // the name may hold anything
+	fields := strings.Fields(rest)
+	var ticks time.Duration
+	for _, i := range []int{11, 12} { // utime and stime, in hundredths of a second
+		if i < len(fields) {
+			n, _ := strconv.Atoi(fields[i])
+			ticks += time.Duration(n)
+		}
+	}
+	return ticks * 10 * time.Millisecond
 }
 
 // freePort is a port of the loopback that was free a moment ago.

@@ -20,7 +20,7 @@ import (
 type untruth struct {
 	id, what, reason string
 	mood             mood
-	silent           bool // nothing is published meanwhile
+	silent           bool // nothing need be published meanwhile
 }
 
 func untruths() []untruth {
@@ -31,8 +31,8 @@ func untruths() []untruth {
 		{"M4a", "refuses the query", "config", says(400, refusal("bad_data")), false},
 		{"M4b", "refuses the credentials", "auth", says(401, "tokenS3cret"), false},
 		{"M4c", "cannot execute the query", "config", says(422, refusal("execution")), false},
-		{"M5a", "asks to be asked less", "rate_limited", says(429, "", "Retry-After", "1"), false},
-		{"M5b", "is not available for a second", "server_error", says(503, "", "Retry-After", "1"), false},
+		{"M5a", "asks to be asked less", "rate_limited", says(429, "", "Retry-After", "1"), true},
+		{"M5b", "is not available for a second", "server_error", says(503, "", "Retry-After", "1"), true},
 		{"M6a", "fails with a page", "server_error", says(500, "<html>queryS3cret"), false},
 		{"M6b", "answers with a page", "bad_response", says(200, "<html>queryS3cret"), false},
 		{"M6c", "answers 200 with an error", "server_error", says(200, refusal("timeout")), false},

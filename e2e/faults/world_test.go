@@ -128,7 +128,7 @@ func (w *world) newForecaster(t *testing.T, p plan) *service {
 	t.Helper()
 	s := &service{binary: "forecaster", http: freePort(t), prefix: p.prefix}
 	s.env = map[string]string{
-		"HTTP_ADDR": s.http, "PROMETHEUS_URL": p.source, "PROMETHEUS_TIMEOUT": "2s", "SCRAPE_INTERVAL": "0s", "MAX_DATA_AGE": maxDataAge.String(),
+		"HTTP_ADDR": s.http, "FORECASTER_AUTH": "none", "RATE_LIMIT": "0", "PROMETHEUS_URL": p.source, "PROMETHEUS_TIMEOUT": "2s", "SCRAPE_INTERVAL": "0s", "MAX_DATA_AGE": maxDataAge.String(),
 		"WORKLOADS": strings.Join(w.workloads, ","), "DEFAULT_QUERY": `sum(rate(queryS3cret{customer="queryS3cret"}[1m]))`,
 		"DEFAULT_TARGET_PER_POD": "10", "DEFAULT_MAX_REPLICAS": "500", "DEFAULT_DOWN_MAX_PERCENT_PER_STEP": "0", "DEFAULT_MODEL": "baseline",
 		"DEFAULT_STEP": "1s", "DEFAULT_INTERVAL": "2s", "DEFAULT_WINDOW": "4m", "DEFAULT_HORIZON": "30s", "DEFAULT_TRAIN_INTERVAL": "1m",
@@ -164,7 +164,7 @@ func (w *world) newScaler(t *testing.T, p plan) *service {
 		s.http, s.grpc, s.prefix = p.island.callers+":8082", p.island.callers+":50051", []string{"ip", "netns", "exec", p.island.name}
 	}
 	s.env = map[string]string{
-		"NAMESPACE": "demo", "FORECASTER_URL": strings.Join(urls, ","), "GRPC_ADDR": s.grpc, "HTTP_ADDR": s.http, "FORECASTER_TOKEN_FILE": token,
+		"NAMESPACE": "demo", "FORECASTER_URL": strings.Join(urls, ","), "GRPC_ADDR": s.grpc, "HTTP_ADDR": s.http, "FORECASTER_AUTH": "token", "FORECASTER_TOKEN_FILE": token,
 		"LEAD_TIME": leadTime.String(), "STALE_AFTER": staleAfter.String(), "REFRESH_INTERVAL": "1s", "FETCH_TIMEOUT": "1s", "LOG_LEVEL": "debug",
 	}
 	maps.Copy(s.env, p.scaler)

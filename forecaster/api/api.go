@@ -18,6 +18,11 @@
 // served from a cache between without asking again: an old count is a wrong
 // one.
 //
+// What a request may see is its guard's to say: see package access. Everything
+// that tells of a workload goes through asked, and what tells of all at once is
+// for those alone who may see all. The probes are open, for the kubelet has no
+// identity, and tell no names.
+//
 // Names from outside are looked up in a map and otherwise only quoted in the
 // answer and the debug log. None becomes a metric's label.
 package api
@@ -30,6 +35,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,8 +44,10 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/kedastral/kedastral/forecaster/access"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/shared/forecast"
+	"github.com/kedastral/kedastral/shared/ratelimit"
 )
 
 // Engine is who knows the answers.
@@ -57,36 +65,42 @@ type Options struct {
 	Log     *slog.Logger          // requests at debug, what a person must mend at error
 	Metrics prometheus.Registerer // of the requests; nil keeps them to themselves
 	Probes  http.Handler          // serves /healthz, /readyz and /metrics
+	Guard   access.Guard          // tells who asks; nil lets everybody see everything
+	Pace    *ratelimit.Peers      // how often an address may ask; nil is without limit
 	Pages   http.Handler          // serves / and all that is unknown here; nil leaves nothing there
 }
 
 type api struct {
 	Options
+	refusals *prometheus.CounterVec
 }
 
 // New makes the handler of all routes.
 func New(o Options) http.Handler {
-	a := &api{o}
+	a := &api{o, newRefusals(o.Metrics)}
 	r := chi.NewRouter()
 	r.Use(identify, measured(newMetrics(o.Metrics)), a.logged, a.recovered, limited, middleware.GetHead)
-	r.NotFound(a.unknown)
+	r.NotFound(chi.Chain(a.paced, a.admitted, a.whole).HandlerFunc(a.unknown).ServeHTTP)
 	r.MethodNotAllowed(notAllowed)
-	r.Get(forecast.Path, a.current)
-	r.Get("/forecast/explain", a.explain)
-	r.Get("/workloads", a.workloads)
-	r.Get("/openapi.json", a.openapi)
-	if o.Past != nil {
-		r.Get("/forecast/history", a.history)
-	}
-	for _, probe := range []string{"/healthz", "/readyz", "/metrics"} {
-		r.Get(probe, o.Probes.ServeHTTP)
-	}
+	r.Get("/healthz", o.Probes.ServeHTTP)
+	r.Get("/readyz", o.Probes.ServeHTTP)
+	r.With(a.paced).Get("/openapi.json", a.openapi)
+	r.Group(func(r chi.Router) {
+		r.Use(a.paced, a.admitted)
+		r.Get(forecast.Path, a.current)
+		r.Get("/forecast/explain", a.explain)
+		r.Get("/workloads", a.workloads)
+		if o.Past != nil {
+			r.Get("/forecast/history", a.history)
+		}
+		r.With(a.whole).Get("/metrics", o.Probes.ServeHTTP)
+	})
 	return r
 }
 
 // current answers GET /forecast/current.
 func (a *api) current(w http.ResponseWriter, r *http.Request) {
-	workload, err := workloadOf(r)
+	workload, err := asked(r)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -115,7 +129,7 @@ func (a *api) current(w http.ResponseWriter, r *http.Request) {
 
 // explain answers GET /forecast/explain.
 func (a *api) explain(w http.ResponseWriter, r *http.Request) {
-	workload, err := workloadOf(r)
+	workload, err := asked(r)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -151,12 +165,14 @@ func leadOf(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// workloads answers GET /workloads.
+// workloads answers GET /workloads, with those that who asks may see.
 func (a *api) workloads(w http.ResponseWriter, r *http.Request) {
+	id, _ := access.Of(r.Context())
+	seen := slices.DeleteFunc(a.Engine.Workloads(), func(s engine.Status) bool { return !id.Sees(s.Workload) })
 	a.reply(w, r, struct {
 		Now       time.Time       `json:"now"` // the clock the states are told by
 		Workloads []engine.Status `json:"workloads"`
-	}{a.Now().UTC(), a.Engine.Workloads()})
+	}{a.Now().UTC(), seen})
 }
 
 // unknown answers what no route does.

@@ -55,10 +55,12 @@ func (a answers) Explain(workload string, lead time.Duration) (engine.Explanatio
 	return engine.Explanation{Summary: lead.String(), Words: []string{"3 replicas."}}, nil
 }
 
+func answeredAt() time.Time { return noon.Add(95*time.Second + 900*time.Millisecond) }
+
 func handler(log *slog.Logger, reg *prometheus.Registry) http.Handler {
 	well := func(context.Context) error { return nil }
 	return api.New(api.Options{
-		Engine: answers{}, Now: func() time.Time { return noon.Add(95*time.Second + 900*time.Millisecond) },
+		Engine: answers{}, Now: answeredAt,
 		Log: log, Metrics: reg, Probes: telemetry.Handler(reg, well, well),
 	})
 }

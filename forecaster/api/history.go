@@ -28,7 +28,7 @@ func (a *api) openapi(w http.ResponseWriter, _ *http.Request) {
 
 // history answers GET /forecast/history.
 func (a *api) history(w http.ResponseWriter, r *http.Request) {
-	workload, err := workloadOf(r)
+	workload, err := asked(r)
 	if err != nil {
 		a.fail(w, r, err)
 		return

@@ -25,6 +25,7 @@ import (
 	"github.com/kedastral/kedastral/forecaster/series"
 	"github.com/kedastral/kedastral/forecaster/storage"
 	"github.com/kedastral/kedastral/shared/clock"
+	"github.com/kedastral/kedastral/shared/forecast"
 	"github.com/kedastral/kedastral/shared/telemetry"
 )
 
@@ -58,7 +59,15 @@ func real(t *testing.T) http.Handler {
 	past := history.New(24*time.Hour, 3)
 	e, err := engine.New([]engine.Workload{
 		workload("shop/web", noon.Add(-time.Minute), false), workload("shop/watched", noon.Add(-time.Minute), true), workload("shop/new", noon.Add(time.Hour), false),
-	}, engine.Options{Store: past.Through(storage.NewMemory()), Clock: now, Concurrency: 4, MaxDataAge: time.Hour, TickTimeout: time.Minute})
+	}, engine.Options{
+		Store: past.Through(storage.NewMemory()), Clock: now, Concurrency: 4, MaxDataAge: time.Hour, TickTimeout: time.Minute,
+		Elsewhere: func(workload string) error {
+			if workload == "shop/away" {
+				return forecast.ErrElsewhere
+			}
+			return nil
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,11 +109,11 @@ func TestContract(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, target := range []string{
 		"/forecast/current?workload=shop/web", "/forecast/current?workload=shop/watched", "/forecast/current?workload=shop/new",
-		"/forecast/current?workload=shop/none", "/forecast/current?workload=shop",
+		"/forecast/current?workload=shop/none", "/forecast/current?workload=shop/away", "/forecast/current?workload=shop",
 		"/forecast/explain?workload=shop/web", "/forecast/explain?workload=shop/watched", "/forecast/explain?workload=shop/new",
-		"/forecast/explain?workload=shop/none", "/forecast/explain",
+		"/forecast/explain?workload=shop/none", "/forecast/explain?workload=shop/away", "/forecast/explain",
 		"/forecast/history?workload=shop/web", "/forecast/history?workload=shop/web&window=90m&points=100", "/forecast/history?workload=shop/new",
-		"/forecast/history?workload=shop/none", "/forecast/history", "/forecast/history?workload=shop/web&window=-1h",
+		"/forecast/history?workload=shop/none", "/forecast/history?workload=shop/away", "/forecast/history", "/forecast/history?workload=shop/web&window=-1h",
 		"/forecast/history?workload=shop/web&window=long", "/forecast/history?workload=shop/web&points=1", "/forecast/history?workload=shop/web&points=x",
 		"/forecast/history?workload=shop/web&window=9999h", "/workloads", "/openapi.json", "/healthz", "/readyz", "/metrics",
 	} {
@@ -135,7 +144,7 @@ func TestContract(t *testing.T) {
 	}
 	for path, item := range paths {
 		for status := range at(item.(map[string]any), "get", "responses") {
-			unseen := status == "304" || status == "503" && (path == "/healthz" || path == "/readyz") // other tests' affairs
+			unseen := slices.Contains([]string{"304", "401", "403", "429"}, status) || status == "503" && path != "/forecast/current" // other tests' affairs
 			if !seen[path+" "+status] && !unseen {
 				t.Errorf("GET %s = %s is documented and was not seen", path, status)
 			}

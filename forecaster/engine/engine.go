@@ -65,6 +65,10 @@ type Options struct {
 	Settle      time.Duration // how long after a step its data is complete at the source
 	MaxDataAge  time.Duration // the newest observation may be this old, then nothing is published
 	TickTimeout time.Duration // in real time: the backstop under a source that never answers
+
+	// Elsewhere is why a workload that is not this engine's is another's, nil
+	// if it is nobody's; nil where there are no others.
+	Elsewhere func(workload string) error
 }
 
 // Engine runs the ticks of all workloads and answers with what they published.

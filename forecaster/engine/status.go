@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/adapters"
+	"github.com/kedastral/kedastral/forecaster/capacity"
 	"github.com/kedastral/kedastral/forecaster/models"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
@@ -38,7 +39,7 @@ type Status struct {
 	DataAt       time.Time     `json:"dataAt,omitzero"`        // when that was
 	Replicas     *int          `json:"replicas,omitempty"`     // for the step it starts with
 	PeakReplicas *int          `json:"peakReplicas,omitempty"` // the most it asks for within its horizon
-	Skill        *float64      `json:"skill,omitempty"`        // of the model over the recent past
+	Skill        *float64      `json:"skill,omitempty"`        // of the model over repeating the last value, by which it may act
 	Warnings     []string      `json:"warnings,omitempty"`     // what looks wrong with the metric itself
 	Skipped      int           `json:"skippedTicks"`
 	LastTick     time.Time     `json:"lastTick,omitzero"` // the instant the newest tick was for
@@ -46,7 +47,8 @@ type Status struct {
 
 // Latest answers with what the workload's newest tick published: it is a
 // [forecast.Reader]. A name that is not NAMESPACE/NAME is
-// [forecast.ErrMalformed], one that is not configured [forecast.ErrNotFound].
+// [forecast.ErrMalformed], one that is not configured [forecast.ErrNotFound],
+// one that another forecaster computes [forecast.ErrElsewhere].
 // [forecast.ErrNotReady] carries the reason there is nothing to publish: not
 // warm yet, never anything to learn from, or no data for MaxDataAge.
 func (e *Engine) Latest(ctx context.Context, workload string) (forecast.Snapshot, error) {
@@ -87,10 +89,15 @@ func (e *Engine) find(workload string) (*worker, error) {
 		return nil, err
 	}
 	k, ok := e.workers[workload]
-	if !ok {
-		return nil, fmt.Errorf("%w: %s", forecast.ErrNotFound, workload)
+	if ok {
+		return k, nil
 	}
-	return k, nil
+	if e.Elsewhere != nil {
+		if err := e.Elsewhere(workload); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%w: %s", forecast.ErrNotFound, workload)
 }
 
 // Workloads tells how every workload fares, in the configuration's order.
@@ -168,7 +175,8 @@ func (st *Status) show(s forecast.Snapshot) {
 	st.Observed, st.DataAt = &s.Observed.Value, s.Observed.At
 	st.Replicas, st.PeakReplicas = &s.DesiredReplicas[0], &most
 	if s.Skill != nil {
-		st.Skill = &s.Skill.Overall
+		skill := capacity.OverLastValue(s.Skill)
+		st.Skill = &skill
 	}
 }
 

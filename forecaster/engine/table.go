@@ -132,7 +132,7 @@ func (k *worker) table(s forecast.Snapshot, d capacity.Decision, a asked) []Line
 		Line{"Load observed", number(s.Observed.Value), "up to " + stamp(s.Observed.At)},
 		Line{"Needed by that", replicas(d.Prev), "where the plan starts from"},
 		Line{"Planned for", quantile(d.Level) + " of " + s.Model, "QUANTILE, of the forecast made at " + stamp(s.GeneratedAt)},
-		Line{"Highest within " + env.FormatDuration(k.Horizon), number(step.Load), stamp(s.GeneratedAt.Add(time.Duration(top)*s.Step())) + ", needs " + replicas(step.Needed)},
+		Line{"Most needed within " + env.FormatDuration(k.Horizon), replicas(step.Needed), "first at " + stamp(s.GeneratedAt.Add(time.Duration(top)*s.Step())) + ", for a load of " + number(step.Load)},
 		Line{"A replica carries", number(p.TargetPerPod), "TARGET_PER_POD"},
 		Line{"Headroom", fmt.Sprintf("× %g", max(1, p.Headroom)), "HEADROOM, a factor on the load"},
 		Line{"Bounds", fmt.Sprintf("%d to %d", p.MinReplicas, p.MaxReplicas), "MIN_REPLICAS and MAX_REPLICAS" + met(d, capacity.AtMin, capacity.AtMax)},
@@ -183,7 +183,7 @@ func met(d capacity.Decision, limits ...capacity.Limit) string {
 	return "; in force: " + strings.Join(hit, ", ")
 }
 
-// highest is the step that asks for most.
+// highest is the step that asks for most, of several the first.
 func highest(d capacity.Decision) int {
 	top := 0
 	for i, step := range d.Steps {

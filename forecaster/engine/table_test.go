@@ -64,7 +64,7 @@ func TestTableNamesEveryNumber(t *testing.T) {
 		rows[line.Name] = line
 	}
 	for name, want := range map[string]string{
-		"Lead time": "5m", "Gate": string(forecast.Predictive), "Highest within 10m": "1234567", "Load observed": "1234567", "Needed by that": "3 replicas", "Planned for": "0.9 quantile of fake",
+		"Lead time": "5m", "Gate": string(forecast.Predictive), "Most needed within 10m": "12346 replicas", "Load observed": "1234567", "Needed by that": "3 replicas", "Planned for": "0.9 quantile of fake",
 		"A replica carries": "100", "Headroom": "× 1", "Bounds": "1 to 3", "Rise a step": "not limited", "Fall a step": "at most 10 %",
 		"Prewarm": "off", "Floor": "3 replicas", "Skill": "0.50",
 	} {

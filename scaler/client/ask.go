@@ -65,7 +65,7 @@ func (c *Client) request(ctx context.Context, e *endpoint, workload string) (*ht
 	req.Header.Set("Accept", "application/json, "+forecast.ProblemType)
 	req.Header.Set("User-Agent", "kedastral-scaler")
 	if c.token != nil {
-		bearer, err := c.token.get(time.Now())
+		bearer, err := c.token.Token()
 		if err != nil {
 			c.Log.WarnContext(ctx, "token unreadable, the last one stands", "err", err)
 		}
@@ -94,7 +94,7 @@ func (c *Client) read(resp *http.Response, e *endpoint, workload string) (foreca
 	case code >= 300 && code < 400:
 		return forecast.Snapshot{}, fmt.Errorf("HTTP status %d: %w", code, errRedirect)
 	case code == http.StatusUnauthorized && c.token != nil:
-		c.token.expire()
+		c.token.Expire()
 	}
 	return forecast.Snapshot{}, forecast.ReadProblem(resp)
 }

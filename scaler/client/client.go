@@ -7,6 +7,9 @@
 // with every question. An answer about one workload, even a bad one, says
 // nothing about the others and stops nobody from asking.
 //
+// Forecasters may also be shards that compute a part each. Then those that
+// package shard ranks first are asked first, and there is none that all prefer.
+//
 // What comes back is checked before anybody may act on it: a bounded body, a
 // valid snapshot, of the workload that was asked for. Its age is the
 // forecaster's own measure; counted from when the question was sent, it can be
@@ -30,11 +33,14 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/kedastral/kedastral/shared/forecast"
+	"github.com/kedastral/kedastral/shared/shard"
+	"github.com/kedastral/kedastral/shared/tokenfile"
 )
 
 // Options say whom to ask and how. TLS and TokenFile may be left out.
 type Options struct {
 	URLs      []*url.URL       // forecasters, in order of preference
+	Sharded   bool             // each computes a part, and its place among URLs is its ordinal
 	Timeout   time.Duration    // for one question to one forecaster
 	Size      int              // snapshots remembered, to be asked for only if they changed
 	TLS       *tls.Config      // for https URLs
@@ -50,8 +56,10 @@ type Client struct {
 	endpoints []*endpoint
 	preferred atomic.Int32 // index of the endpoint that answered last
 	known     *lru.Cache[string, known]
-	token     *token
+	token     *tokenfile.File
 	metrics   *Metrics
+
+	complained atomic.Int64 // when the log last said that we are not let in, in Unix nanoseconds
 }
 
 // known is a snapshot as it came, and how to ask its endpoint whether there is
@@ -76,7 +84,7 @@ func New(m *Metrics, o Options) (*Client, error) {
 	}
 	c := &Client{Options: o, http: newHTTP(o.TLS), known: remembered, metrics: m}
 	if o.TokenFile != "" {
-		if c.token, err = newToken(o.TokenFile); err != nil {
+		if c.token, err = tokenfile.Open(o.TokenFile); err != nil {
 			return nil, err
 		}
 	}
@@ -87,16 +95,16 @@ func New(m *Metrics, o Options) (*Client, error) {
 	return c, nil
 }
 
-// Latest asks the forecasters in turn, the one that answered last first, until
-// one has a snapshot. The error joins what each of them said.
+// Latest asks the forecasters in turn until one has a snapshot: the one that
+// answered last first or, where they are shards, the workload's owner. The
+// error joins what each of them said.
 func (c *Client) Latest(ctx context.Context, workload string) (forecast.Snapshot, error) {
 	if _, _, err := forecast.ParseWorkload(workload); err != nil {
 		return forecast.Snapshot{}, err
 	}
-	first := int(c.preferred.Load())
 	var errs []error
-	for i := range c.endpoints {
-		at := (first + i) % len(c.endpoints)
+	said := 0
+	for _, at := range c.order(workload) {
 		e := c.endpoints[at]
 		s, err := c.try(ctx, e, workload)
 		if err == nil {
@@ -107,8 +115,35 @@ func (c *Client) Latest(ctx context.Context, workload string) (forecast.Snapshot
 		if ctx.Err() != nil {
 			break // the caller has gone; the others are not to blame
 		}
+		if !elsewhere(err) {
+			said++
+		}
+		if c.Sharded && said >= shard.Copies {
+			break // who computes the workload has no snapshot of it; the others even less
+		}
 	}
 	return forecast.Snapshot{}, fmt.Errorf("asking for %s: %w", workload, errors.Join(errs...))
+}
+
+// order is whom to ask, first things first. Shards are asked by rank even
+// beyond the two that should know: while their number is being changed, those
+// that go by another number rank the ones they share alike.
+func (c *Client) order(workload string) []int {
+	if c.Sharded {
+		return shard.Rank(workload, len(c.endpoints))
+	}
+	order := make([]int, len(c.endpoints))
+	for i := range order {
+		order[i] = (int(c.preferred.Load()) + i) % len(order)
+	}
+	return order
+}
+
+// elsewhere reports whether an error leaves open what another forecaster knows
+// of the workload.
+func elsewhere(err error) bool {
+	var down *unreachable
+	return errors.Is(err, forecast.ErrElsewhere) || errors.Is(err, errLeftAlone) || errors.As(err, &down)
 }
 
 // try asks one endpoint unless it is being left alone, and notes how it went.
@@ -133,6 +168,9 @@ func (c *Client) try(ctx context.Context, e *endpoint, workload string) (forecas
 
 // settle tells the endpoint how it did, and the log when that changed.
 func (c *Client) settle(ctx context.Context, e *endpoint, err error) {
+	if errors.Is(err, forecast.ErrDenied) && c.mayComplain(time.Now()) {
+		c.Log.ErrorContext(ctx, "forecaster does not let this scaler in", "forecaster", e.host, "err", err)
+	}
 	var bad *unreachable
 	if !errors.As(err, &bad) {
 		if e.succeeded() {
@@ -147,13 +185,22 @@ func (c *Client) settle(ctx context.Context, e *endpoint, err error) {
 	c.metrics.up.WithLabelValues(e.host).Set(0)
 }
 
+// complainEvery is how often the log says that forecasters let nobody in: each
+// workload's question finds it out anew.
+const complainEvery = time.Minute
+
+func (c *Client) mayComplain(now time.Time) bool {
+	last := c.complained.Load()
+	return now.UnixNano()-last >= int64(complainEvery) && c.complained.CompareAndSwap(last, now.UnixNano())
+}
+
 // newHTTP never follows a redirect, which could carry the token elsewhere, and
 // goes through no proxy: a forecaster is in the same cluster.
 func newHTTP(config *tls.Config) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
 			TLSClientConfig:        config,
-			MaxIdleConnsPerHost:    32,
+			MaxIdleConnsPerHost:    64,
 			IdleConnTimeout:        90 * time.Second,
 			TLSHandshakeTimeout:    5 * time.Second,
 			MaxResponseHeaderBytes: 64 << 10,

@@ -21,6 +21,7 @@ import (
 
 	"github.com/kedastral/kedastral/scaler/client"
 	"github.com/kedastral/kedastral/shared/forecast"
+	"github.com/kedastral/kedastral/shared/telemetry/logtest"
 )
 
 // sample is a valid snapshot that starts at the minute before now.
@@ -214,6 +215,38 @@ func TestTokenIsReadAgainWhenRefused(t *testing.T) {
 	write("second")
 	if _, err := c.Latest(t.Context(), "shop/web"); err != nil {
 		t.Errorf("Latest() after the rotation = %v; want a snapshot", err)
+	}
+}
+
+// A forecaster that lets nobody in is told of in the log, once a minute and
+// without the token, and is no forecaster that cannot be reached.
+func TestNotLetIn(t *testing.T) {
+	var log logtest.Log
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		forecast.NewProblem(http.StatusForbidden, "who asks may not ask here").Write(w)
+	}))
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("hunter2"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reg := prometheus.NewRegistry()
+	c, err := client.New(client.NewMetrics(reg), client.Options{
+		URLs: []*url.URL{parse(t, server.URL)}, Timeout: time.Second, Size: 1, TokenFile: file, Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if _, err := c.Latest(t.Context(), "shop/web"); !errors.Is(err, forecast.ErrDenied) {
+			t.Fatalf("Latest() = %v; want %v", err, forecast.ErrDenied)
+		}
+	}
+	if n := counted(t, reg, "kedastral_scaler_fetch_errors_total", "denied"); n != 5 {
+		t.Errorf("%v fetches denied; want 5", n)
+	}
+	if text := log.String(); strings.Count(text, "does not let this scaler in") != 1 || !strings.Contains(text, "may not ask here") || strings.Contains(text, "hunter2") {
+		t.Errorf("the log:\n%s\nwant one line with the reason and no token", text)
 	}
 }
 

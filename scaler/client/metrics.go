@@ -56,10 +56,14 @@ func reason(err error) string {
 		return "timeout"
 	case errors.Is(err, forecast.ErrNotFound):
 		return "not_found"
+	case errors.Is(err, forecast.ErrElsewhere):
+		return "elsewhere"
 	case errors.Is(err, forecast.ErrNotReady):
 		return "not_ready"
 	case errors.Is(err, forecast.ErrInvalid):
 		return "invalid"
+	case errors.Is(err, forecast.ErrDenied):
+		return "denied"
 	case errors.As(err, &down) && down.leaveAlone > 0:
 		return "throttled"
 	case errors.As(err, &down):

@@ -2,6 +2,7 @@ package keda_test
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"slices"
@@ -12,11 +13,13 @@ import (
 	pb "github.com/kedacore/keda/v2/pkg/scalers/externalscaler"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/kedastral/kedastral/scaler/cache"
 	"github.com/kedastral/kedastral/scaler/keda"
 	"github.com/kedastral/kedastral/shared/forecast"
+	"github.com/kedastral/kedastral/shared/tlsconfig/tlstest"
 )
 
 // warm is a server over a real cache that holds the workload.
@@ -79,68 +82,120 @@ func (e echo) GetMetrics(context.Context, *pb.GetMetricsRequest) (*pb.GetMetrics
 
 // BenchmarkAgainstEcho calls the scaler, with all its interceptors, and a bare
 // gRPC server that answers a constant, over a loopback connection each, in
-// turns so that both see the same machine. It reports the median over the
-// rounds of the ratio of their rates, and the scaler's calls per second.
+// turns so that both see the same machine: in plain text, and with both ends
+// showing certificates. It reports the medians over the rounds of the ratios
+// of their rates and of their 99th percentiles, and the scaler's own.
 func BenchmarkAgainstEcho(b *testing.B) {
+	b.Run("plain", func(b *testing.B) { against(b, nil, insecure.NewCredentials()) })
+	ca := tlstest.NewAuthority(b, "bench", time.Hour)
+	server := &tls.Config{
+		Certificates: []tls.Certificate{ca.Certificate(b, tlstest.Server("localhost"))},
+		ClientCAs:    ca.Pool(), ClientAuth: tls.RequireAndVerifyClientCert, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS13,
+	}
+	client := &tls.Config{
+		Certificates: []tls.Certificate{ca.Certificate(b, tlstest.Client("keda"))},
+		RootCAs:      ca.Pool(), ServerName: "localhost", MinVersion: tls.VersionTLS13,
+	}
+	b.Run("mtls", func(b *testing.B) { against(b, server, credentials.NewTLS(client)) })
+}
+
+func against(b *testing.B, secure *tls.Config, dial credentials.TransportCredentials) {
 	const rounds, callers, perRound = 60, 16, 1600
-	ours := serve(b, warm(b, "shop/web"), 1024)
-	bare := bareEcho(b)
+	ours, bare := scalerAt(b, warm(b, "shop/web"), secure, dial), bareEcho(b, secure, dial)
 	turn(b, ours, callers, perRound) // both connections are made and warm
 	turn(b, bare, callers, perRound)
-	var ratios, rates []float64
+	var ratios, rates, tails, p99s []float64
 	for b.Loop() {
 		for round := range rounds {
-			var a, e float64
+			var a, e pace
 			if round%2 == 0 { // neither is always first
 				a, e = turn(b, ours, callers, perRound), turn(b, bare, callers, perRound)
 			} else {
 				e, a = turn(b, bare, callers, perRound), turn(b, ours, callers, perRound)
 			}
-			ratios, rates = append(ratios, a/e), append(rates, a)
+			ratios, rates = append(ratios, a.rate/e.rate), append(rates, a.rate)
+			tails, p99s = append(tails, a.p99/e.p99), append(p99s, a.p99)
 		}
 	}
-	slices.Sort(ratios)
-	slices.Sort(rates)
-	b.ReportMetric(ratios[len(ratios)/2], "ratio-to-echo")
-	b.ReportMetric(rates[len(rates)/2], "calls/s")
+	b.ReportMetric(median(ratios), "ratio-to-echo")
+	b.ReportMetric(median(rates), "calls/s")
+	b.ReportMetric(median(tails), "p99-ratio-to-echo")
+	b.ReportMetric(1000*median(p99s), "p99-ms")
 	b.ReportMetric(0, "ns/op") // of a whole comparison; says nothing
 }
 
-// turn makes calls calls from callers at a time and is the calls per second.
-func turn(b *testing.B, c pb.ExternalScalerClient, callers, calls int) float64 {
+func median(all []float64) float64 {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// pace is what a turn came to: calls a second, and seconds that one call in a
+// hundred took longer than.
+type pace struct{ rate, p99 float64 }
+
+// turn makes calls calls from callers at a time.
+func turn(b *testing.B, c pb.ExternalScalerClient, callers, calls int) pace {
 	b.Helper()
 	var all sync.WaitGroup
+	took := make([]float64, calls/callers*callers)
 	begin := time.Now()
-	for range callers {
+	for caller := range callers {
 		all.Go(func() {
 			req := request()
-			for range calls / callers {
+			for i := caller; i < len(took); i += callers {
+				sent := time.Now()
 				if _, err := c.GetMetrics(context.Background(), req); err != nil {
 					b.Error(err)
 					return
 				}
+				took[i] = time.Since(sent).Seconds()
 			}
 		})
 	}
 	all.Wait()
-	return float64(calls) / time.Since(begin).Seconds()
+	rate := float64(calls) / time.Since(begin).Seconds()
+	slices.Sort(took)
+	return pace{rate, took[len(took)*99/100]}
 }
 
-func bareEcho(b *testing.B) pb.ExternalScalerClient {
+// scalerAt is a client of the scaler on a loopback connection.
+func scalerAt(b *testing.B, s *keda.Server, secure *tls.Config, dial credentials.TransportCredentials) pb.ExternalScalerClient {
+	b.Helper()
+	return connected(b, dial, func(ctx context.Context, l net.Listener) {
+		_ = keda.Transport{Server: s, TLS: secure, MaxInFlight: 1024, Grace: time.Second}.Serve(ctx, l)
+	})
+}
+
+func bareEcho(b *testing.B, secure *tls.Config, dial credentials.TransportCredentials) pb.ExternalScalerClient {
+	b.Helper()
+	var options []grpc.ServerOption
+	if secure != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(secure)))
+	}
+	s := grpc.NewServer(options...)
+	pb.RegisterExternalScalerServer(s, echo{answer: &pb.GetMetricsResponse{
+		MetricValues: []*pb.MetricValue{{MetricName: keda.MetricName, MetricValue: 5, MetricValueFloat: 5}},
+	}})
+	return connected(b, dial, func(ctx context.Context, l net.Listener) {
+		defer context.AfterFunc(ctx, s.Stop)()
+		_ = s.Serve(l)
+	})
+}
+
+// connected is a client of what serves until the benchmark ends.
+func connected(b *testing.B, dial credentials.TransportCredentials, serve func(context.Context, net.Listener)) pb.ExternalScalerClient {
 	b.Helper()
 	l, err := (&net.ListenConfig{}).Listen(b.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := grpc.NewServer()
-	pb.RegisterExternalScalerServer(s, echo{answer: &pb.GetMetricsResponse{
-		MetricValues: []*pb.MetricValue{{MetricName: keda.MetricName, MetricValue: 5, MetricValueFloat: 5}},
-	}})
-	go func() { _ = s.Serve(l) }()
-	conn, err := grpc.NewClient("passthrough:"+l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan struct{})
+	go func() { defer close(served); serve(ctx, l) }()
+	conn, err := grpc.NewClient("passthrough:"+l.Addr().String(), grpc.WithTransportCredentials(dial))
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = conn.Close(); s.Stop() })
+	b.Cleanup(func() { _ = conn.Close(); stop(); <-served })
 	return pb.NewExternalScalerClient(conn)
 }

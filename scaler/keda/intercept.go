@@ -2,6 +2,7 @@ package keda
 
 import (
 	"context"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -9,7 +10,10 @@ import (
 
 	pb "github.com/kedacore/keda/v2/pkg/scalers/externalscaler"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+
+	"github.com/kedastral/kedastral/shared/ratelimit"
 )
 
 // timed are the calls that are measured, by full name.
@@ -28,6 +32,24 @@ type guard struct {
 	server *Server
 	most   int64        // calls at a time
 	busy   atomic.Int64 // calls now
+	pace   *ratelimit.Peers
+}
+
+// paced is whether the caller has not asked too often, and counts that it asked.
+func (g *guard) paced(ctx context.Context, now time.Time) bool {
+	var address netip.Addr
+	if caller, ok := peer.FromContext(ctx); ok {
+		remote := caller.Addr
+		if known, ok := remote.(bornAddr); ok {
+			remote = known.Addr
+		}
+		address = ratelimit.PeerOf(remote)
+	}
+	if _, ok := g.pace.Allow(address, now); !ok {
+		g.server.refuse(ctx, hasty)
+		return false
+	}
+	return true
 }
 
 // call times the call, turns its panic into an error so that one request's
@@ -49,6 +71,9 @@ func (g *guard) call(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 	default:
 		return next(ctx, req)
 	}
+	if !g.paced(ctx, begin) {
+		return nil, hasty
+	}
 	defer g.busy.Add(-1)
 	if g.busy.Add(1) > g.most {
 		g.server.refuse(ctx, overloaded)
@@ -59,13 +84,16 @@ func (g *guard) call(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 	return next(within, req) //nolint:contextcheck // a budget is made of ctx
 }
 
-// stream turns a stream's panic into an error.
+// stream turns a stream's panic into an error, and counts its opening as a call.
 func (g *guard) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = g.server.panicked(stream.Context(), info.FullMethod, v)
 		}
 	}()
+	if info.FullMethod == pb.ExternalScaler_StreamIsActive_FullMethodName && !g.paced(stream.Context(), time.Now()) {
+		return hasty
+	}
 	return next(srv, stream)
 }
 

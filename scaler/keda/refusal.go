@@ -39,6 +39,10 @@ var (
 		codes.Unavailable, "unreachable",
 		"no forecast fetched yet: check FORECASTER_URL and that the forecaster runs",
 	}
+	denied = &refusal{
+		codes.Unavailable, "denied",
+		"forecaster does not let this scaler in: check FORECASTER_AUTH on both sides and the scaler's token or certificate",
+	}
 	notFound = &refusal{
 		codes.NotFound, "not_found",
 		"forecaster has no such workload: check the trigger's workload and the forecaster's WORKLOADS",
@@ -63,6 +67,10 @@ var (
 	overloaded = &refusal{
 		codes.ResourceExhausted, "overloaded",
 		"too many requests at a time: retry",
+	}
+	hasty = &refusal{
+		codes.ResourceExhausted, "rate",
+		"this client asks too often: retry, or raise the scaler's RATE_LIMIT",
 	}
 	crowded = &refusal{
 		codes.ResourceExhausted, "streams",

@@ -87,6 +87,8 @@ func missing(err error) *refusal {
 		return invalid
 	case errors.Is(err, forecast.ErrNotReady):
 		return notReady
+	case errors.Is(err, forecast.ErrDenied):
+		return denied
 	case errors.Is(err, forecast.ErrNotFound), errors.Is(err, forecast.ErrMalformed):
 		return notFound
 	default:

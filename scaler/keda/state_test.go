@@ -69,6 +69,7 @@ func TestDecideWithoutSnapshot(t *testing.T) {
 		{forecast.ErrMalformed, notFound},
 		{forecast.ErrNotReady, notReady},
 		{forecast.ErrInvalid, invalid},
+		{forecast.ErrDenied, denied},
 		{errors.Join(forecast.ErrInvalid, forecast.ErrMalformed), invalid},
 		{errors.New("connection refused"), unreachable},
 		{errors.Join(errors.New("connection refused"), forecast.ErrNotReady), notReady},

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+
+	"github.com/kedastral/kedastral/shared/ratelimit"
 )
 
 // What a peer may cost. KEDA's requests are some hundred bytes and its streams
@@ -28,9 +30,10 @@ const (
 // Transport is how the service meets the network.
 type Transport struct {
 	Server      *Server
-	TLS         *tls.Config   // nil for plain text
-	MaxInFlight int           // calls at a time; more are refused
-	Grace       time.Duration // how long calls and streams may take to end
+	TLS         *tls.Config      // nil for plain text
+	MaxInFlight int              // calls at a time; more are refused
+	Pace        *ratelimit.Peers // how often an address may ask for a number; nil is without limit
+	Grace       time.Duration    // how long calls and streams may take to end
 }
 
 // Serve answers calls on l until ctx ends, then lets calls and streams end for
@@ -58,7 +61,7 @@ func (t Transport) Serve(ctx context.Context, l net.Listener) error {
 
 // options are the limits and the interceptors.
 func (t Transport) options() []grpc.ServerOption {
-	g := &guard{server: t.Server, most: int64(t.MaxInFlight)}
+	g := &guard{server: t.Server, most: int64(t.MaxInFlight), pace: t.Pace}
 	o := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxHeaderListSize(maxHeaders),

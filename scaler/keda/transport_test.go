@@ -43,6 +43,11 @@ func (r reading) Peek(string) (forecast.Snapshot, error) {
 // serve puts a server on a loopback connection.
 func serve(t testing.TB, s *keda.Server, inFlight int) *wire {
 	t.Helper()
+	return transport(t, keda.Transport{Server: s, MaxInFlight: inFlight, Grace: time.Second})
+}
+
+func transport(t testing.TB, how keda.Transport) *wire {
+	t.Helper()
 	var bind net.ListenConfig
 	l, err := bind.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -51,7 +56,7 @@ func serve(t testing.TB, s *keda.Server, inFlight int) *wire {
 	ctx, stop := context.WithCancel(context.Background())
 	w := &wire{stop: stop, ended: make(chan error, 1)}
 	go func() {
-		w.ended <- keda.Transport{Server: s, MaxInFlight: inFlight, Grace: time.Second}.Serve(ctx, l)
+		w.ended <- how.Serve(ctx, l)
 		close(w.ended)
 	}()
 	w.conn, err = grpc.NewClient("passthrough:"+l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))

@@ -12,6 +12,10 @@ var (
 	ErrNotFound = errors.New("workload not found")
 	// ErrNotReady: the workload is known but there is nothing to publish. 503.
 	ErrNotReady = errors.New("no forecast yet")
+	// ErrDenied: the forecaster does not let the caller in. 401 or 403.
+	ErrDenied = errors.New("not let in")
+	// ErrElsewhere: another forecaster computes the workload. 421.
+	ErrElsewhere = errors.New("workload computed elsewhere")
 	// ErrInvalid: a snapshot broke a rule of [Snapshot.Validate].
 	ErrInvalid = errors.New("invalid snapshot")
 )

@@ -60,6 +60,8 @@ func Status(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, ErrNotFound):
 		return http.StatusNotFound
+	case errors.Is(err, ErrElsewhere):
+		return http.StatusMisdirectedRequest
 	case errors.Is(err, ErrNotReady):
 		return http.StatusServiceUnavailable
 	default:
@@ -72,6 +74,8 @@ func Status(err error) int {
 func FromStatus(status int, detail string) error {
 	sentinels := map[int]error{
 		http.StatusBadRequest: ErrMalformed, http.StatusNotFound: ErrNotFound, http.StatusServiceUnavailable: ErrNotReady,
+		http.StatusUnauthorized: ErrDenied, http.StatusForbidden: ErrDenied,
+		http.StatusMisdirectedRequest: ErrElsewhere,
 	}
 	sentinel, known := sentinels[status]
 	switch {

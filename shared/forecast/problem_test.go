@@ -25,6 +25,7 @@ func TestSentinelsHoldAcrossTheWire(t *testing.T) {
 	}{
 		{fmt.Errorf("%w: shop/x", forecast.ErrNotFound), 404, forecast.ErrNotFound},
 		{fmt.Errorf("workload shop/x: %w: warming up", forecast.ErrNotReady), 503, forecast.ErrNotReady},
+		{fmt.Errorf("%w: shop/x: by the shards [2 0] of 3; this is 1", forecast.ErrElsewhere), 421, forecast.ErrElsewhere},
 		{forecast.ErrMalformed, 400, forecast.ErrMalformed},
 		{forecast.ErrInvalid, 500, nil},
 		{context.DeadlineExceeded, 500, nil},
@@ -43,7 +44,7 @@ func TestSentinelsHoldAcrossTheWire(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("ReadProblem after %v = %v; want an error without its private text", tt.err, err)
 		}
-		for _, sentinel := range []error{forecast.ErrNotFound, forecast.ErrNotReady, forecast.ErrMalformed, forecast.ErrInvalid} {
+		for _, sentinel := range []error{forecast.ErrNotFound, forecast.ErrNotReady, forecast.ErrElsewhere, forecast.ErrMalformed, forecast.ErrInvalid} {
 			if errors.Is(err, sentinel) != (sentinel == tt.is) { //nolint:errorlint // identity is the point
 				t.Errorf("after %v came %v: is %v: %t", tt.err, err, sentinel, errors.Is(err, sentinel))
 			}
@@ -63,6 +64,8 @@ func TestFromStatus(t *testing.T) {
 		{404, "", "workload not found"},
 		{404, "workload not found: shop/x", "workload not found: shop/x"}, // said once
 		{503, "warming up", "no forecast yet: warming up"},
+		{401, "who asks is not known", "not let in: who asks is not known"},
+		{403, "", "not let in"},
 		{429, "", "HTTP status 429 Too Many Requests"},
 		{500, "internal error", "HTTP status 500 Internal Server Error: internal error"},
 	} {

@@ -17,6 +17,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -25,6 +27,14 @@ type Files struct {
 	Cert string // our certificate, with those between it and the authority
 	Key  string // its private key
 	CA   string // the authorities whose certificates we accept from the other side
+
+	// ClientNames are DNS names, separated by commas, one of which a client's
+	// certificate must bear; empty is any. Only for servers with CA.
+	ClientNames string
+
+	// Anonymous lets a client present no certificate, where CA is set; one that
+	// it presents must be good. Only for servers that look at it themselves.
+	Anonymous bool
 
 	// ServerName is the name a server's certificate must bear, where it is not
 	// the host that a client connects to. Only for clients.
@@ -53,8 +63,17 @@ func Server(files Files, report func(error)) (*tls.Config, error) {
 	}
 	if files.CA != "" {
 		config.ClientAuth = tls.RequireAnyClientCert
+		if files.Anonymous {
+			config.ClientAuth = tls.RequestClientCert
+		}
 		config.VerifyConnection = func(cs tls.ConnectionState) error {
-			return verify(cs, source.now().authorities, "", x509.ExtKeyUsageClientAuth)
+			if files.Anonymous && len(cs.PeerCertificates) == 0 {
+				return nil
+			}
+			if err := verify(cs, source.now().authorities, "", x509.ExtKeyUsageClientAuth); err != nil {
+				return err
+			}
+			return named(cs.PeerCertificates[0], files.ClientNames)
 		}
 	}
 	return config, nil
@@ -114,6 +133,19 @@ func Client(files Files, report func(error)) (*tls.Config, error) {
 		}
 	}
 	return config, nil
+}
+
+// named says so if the certificate bears none of the names.
+func named(leaf *x509.Certificate, names string) error {
+	if names == "" {
+		return nil
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		if slices.Contains(leaf.DNSNames, strings.TrimSpace(name)) {
+			return nil
+		}
+	}
+	return fmt.Errorf("certificate of %q: bears none of the names %s", leaf.Subject.CommonName, names)
 }
 
 // verify holds the other side's certificate against the authorities.

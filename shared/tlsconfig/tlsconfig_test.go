@@ -121,6 +121,28 @@ func TestBothSidesAreVerified(t *testing.T) {
 			}
 		}
 
+		// A server that names its clients, and one that takes those without a certificate.
+		files := tlstest.NewDir(t, ours, ours, serverLeaf).Files()
+		choosy, lenient := files, files
+		choosy.ClientNames, lenient.Anonymous = "nobody, keda", true
+		other, none := tlstest.NewDir(t, ours, ours, tlstest.Client("web")).Files(), tlsconfig.Files{CA: files.CA}
+		foreign := tlstest.NewDir(t, theirs, ours, clientLeaf).Files()
+		for _, tt := range []struct {
+			name           string
+			server, client tlsconfig.Files
+			onServer       string
+		}{
+			{"the name wanted", choosy, tlstest.NewDir(t, ours, ours, clientLeaf).Files(), ""},
+			{"another name", choosy, other, `certificate of "web": bears none of the names nobody, keda`},
+			{"no certificate where names are wanted", choosy, none, "didn't provide a certificate"},
+			{"no certificate where none is needed", lenient, none, ""},
+			{"another's where none is needed", lenient, foreign, "unknown authority"},
+		} {
+			if _, onServer, _ := handshake(t, mustServer(t, tt.server, nil), mustClient(t, tt.client, "forecaster")); !says(onServer, tt.onServer) {
+				t.Errorf("%s: server %v; want %q", tt.name, onServer, tt.onServer)
+			}
+		}
+
 		server := mustServer(t, tlstest.NewDir(t, ours, ours, serverLeaf).Files(), nil)
 		stranger := tlstest.NewDir(t, ours, ours, clientLeaf).Files()
 		stranger.Cert, stranger.Key = "", ""

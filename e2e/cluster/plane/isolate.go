@@ -64,7 +64,7 @@ func raiseLoopback() error {
 	if err != nil {
 		return fmt.Errorf("opening a socket: %w", err)
 	}
-	defer syscall.Close(fd)
+	defer func() { _ = syscall.Close(fd) }()
 	request := struct { // struct ifreq of netdevice(7)
 		name  [syscall.IFNAMSIZ]byte
 		flags uint16

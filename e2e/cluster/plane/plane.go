@@ -80,6 +80,9 @@ func (p *Plane) Stop() error {
 // Processes are those that the plane started besides etcd and the API server.
 func (p *Plane) Processes() *Processes { return &p.procs }
 
+// Kubeconfig is the administrator's file.
+func (p *Plane) Kubeconfig() string { return p.root }
+
 func (p *Plane) tool(name string) string { return filepath.Join(p.src.Tools, name) }
 func (p *Plane) work(name string) string { return filepath.Join(p.src.Work, name) }
 

@@ -72,13 +72,11 @@ func (w *workspace) coldLaws(f *fit) {
 
 // collect appends the misses at knot k of origins [from, to), times ratio.
 func (w *workspace) collect(to []order.Weighted, f *fit, k, first, end int, ratio float64) []order.Weighted {
-	K, day := len(f.knots), int32(w.grid.day)
+	K := len(f.knots)
 	for i := first; i < end; i++ {
-		j := i*K + k
-		if y := w.target[j]; !math.IsNaN(y) {
-			p := w.mean[j]
-			width := f.spread.width(p, w.grid.slot[w.origins[i]+f.knots[k]-1], day)
-			to = append(to, order.Weighted{Value: (y - p) / width * ratio, Weight: w.recency[i]})
+		if y := w.target[i*K+k]; !math.IsNaN(y) {
+			miss := (y - w.mean[i*K+k]) / w.width(f, i, k)
+			to = append(to, order.Weighted{Value: miss * ratio, Weight: w.recency[i]})
 		}
 	}
 	return to

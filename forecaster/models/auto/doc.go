@@ -23,7 +23,7 @@
 //   - Levels: on x = z − curve, exponential smoothing l ← l + α(x − l) at five
 //     half-lives and damped trends (Gardner and McKenzie, 1985); forecast
 //     curve(t + h) + l + b(φ + … + φʰ).
-//   - Weights per knot of the horizon: w ∝ (best loss / loss)²⁴ with the loss
+//   - Weights per knot of the horizon, at powers of two: w ∝ (best loss / loss)²⁴ with the loss
 //     mean √|error|, newest and same time of day counting most, experts below
 //     0.86 of the best left out (in the spirit of Bates and Granger, 1969).
 //   - Correction: a ridge regression (Hoerl and Kennard, 1970) per knot on what
@@ -32,13 +32,28 @@
 //   - Law: weighted quantiles of the replay's misses around it, in units of a
 //     spread that may grow with the level and differ by hour, chosen by pinball
 //     loss on held-out halves: split-conformal prediction (Papadopoulos and
-//     others, 2002; Lei and others, 2018). The newest misses count most, which
-//     follows drift; as all of it is recomputed from history, a restart changes
+//     others, 2002; Lei and others, 2018). The newest misses count most.
+//   - Drift: where it pays on held-out halves, the spread is also that of the
+//     misses known at the origin relative to the usual, those of the last day
+//     counting most. As all of it is recomputed from history, a restart changes
 //     nothing.
 //
 // With less than a day and a half there are no seasons, and the handful of
 // misses are pooled over the horizon, mirrored, and widened by Student's
 // quantile over the normal one.
+//
+// # Following drift
+//
+// Adaptive conformal inference (Gibbs and Candès, 2021) was measured against
+// this spread of the newest misses: per knot and level, α ← α + γ(target − hit),
+// rolled through the replay. Where the noise of a series doubled, 90 % levels
+// held 79, 82, 83 and 87 % of steps on the four days after it without either;
+// with γ = 0.01 they held 81, 88, 90 and 91 %, with the newest misses 80, 87, 88
+// and 90 %. On 304 public tasks, whose coverage was within 0.01 of nominal anyway,
+// the pinball loss of the 90 % level rose by 5 % with γ = 0.01 and by 3 % with
+// 0.005, less with the steps of α bounded but then so did the gain; with the
+// newest misses it rose by 0.4 %, and fell by 0.7 % at one-minute steps. A level
+// that chases hits sees one bit a step, a spread sees how large misses are.
 //
 // Between fits a forecast costs a pass over the history: seasons, coefficients,
 // weights and laws stand, levels and lags are the newest.

@@ -371,3 +371,24 @@ func TestBank(t *testing.T) {
 	equal(t, "level after 4, 8, 6", b.state.level[flat][min30], 6., 1e-12)
 	equal(t, "last value", b.state.level[flat][last], 6., 0)
 }
+
+// Where the level shifts by more than noise ever moves it, the slow levels are
+// at the new one within half an hour; noise alone leaves them slow.
+func TestBankFollowsAShift(t *testing.T) {
+	random := rand.New(rand.NewPCG(11, 12))
+	for _, tt := range []struct {
+		shift, least, most float64 // of the two-hour level after it
+	}{{10, 18, 22}, {0, 9.5, 10.5}} {
+		var b bank
+		b.reset(5*time.Minute, 1)
+		g := grid{z: repeat(400, func(i int) float64 { return 10 + when(i >= 394, tt.shift, 0) + random.NormFloat64()/2 })}
+		g.ok = make([]bool, len(g.z))
+		for i := range g.ok {
+			g.ok[i] = true
+		}
+		b.follow(&g, &curves{}, 0, len(g.z), []int{flat})
+		if got := b.state.level[flat][hours2]; got < tt.least || got > tt.most {
+			t.Errorf("half an hour after a shift by %v from 10 the slow level is %v; want %v to %v", tt.shift, got, tt.least, tt.most)
+		}
+	}
+}

@@ -54,6 +54,9 @@ func (w *workspace) lawAt(f *fit, m *moment, h int) {
 	k, x := between(f.knots, h)
 	p := w.blendAt(f, m, h, k, x)
 	width := f.spread.width(p, g.slot[g.n+h-1], int32(g.day))
+	if f.spread.swings {
+		width *= f.spread.swing
+	}
 	if end := f.knots[len(f.knots)-1]; h > end {
 		width *= math.Pow(float64(h)/float64(end), f.growth)
 	}

@@ -51,7 +51,7 @@ func (w *workspace) block(b *models.BlockScore, f *fit, k int) bool {
 // covered is how the laws at knot k fared, each half of the replay under the
 // law of the other.
 func (w *workspace) covered(f *fit, k int) []models.LevelScore {
-	K, N, day, n := len(f.knots), len(w.origins), int32(w.grid.day), 0.0
+	K, N, n := len(f.knots), len(w.origins), 0.0
 	out := make([]models.LevelScore, len(f.asked))
 	w.law = grow(w.law, len(f.asked))
 	for half := range 2 {
@@ -63,7 +63,7 @@ func (w *workspace) covered(f *fit, k int) []models.LevelScore {
 				continue
 			}
 			n++
-			width := f.spread.width(p, w.grid.slot[w.origins[i]+f.knots[k]-1], day)
+			width := w.width(f, i, k)
 			for l, level := range f.asked {
 				q := p + w.law[l]*width
 				hit := 0.0

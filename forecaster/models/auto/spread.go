@@ -17,6 +17,8 @@ var powers = [...]float64{0, 1, -1}
 // spread is how wide the law around a forecast is, besides its quantiles.
 type spread struct {
 	power  float64
+	swings bool      // whether the newest misses say how wide
+	swing  float64   // how wide they say, relative to the usual
 	hourly []float64 // relative width by hour of the local day, the last before the first and the first after the last; nil if even
 }
 
@@ -38,8 +40,19 @@ func (s *spread) width(p float64, slot, day int32) float64 {
 	return width
 }
 
-// chooseSpread picks power and hourly widths by the pinball loss either half
-// of the replay has under the law of the other.
+// width is the spread that the i-th origin's forecast at knot k had.
+func (w *workspace) width(f *fit, i, k int) float64 {
+	o := w.origins[i]
+	width := f.spread.width(w.mean[i*len(f.knots)+k], w.grid.slot[o+f.knots[k]-1], int32(w.grid.day))
+	if f.spread.swings {
+		width *= w.swing[i]
+	}
+	return width
+}
+
+// chooseSpread picks power and hourly widths, and then whether the newest
+// misses say how wide, by the pinball loss either half of the replay has under
+// the law of the other.
 func (w *workspace) chooseSpread(f *fit) {
 	best := math.Inf(1)
 	var chosen spread
@@ -56,6 +69,10 @@ func (w *workspace) chooseSpread(f *fit) {
 		}
 	}
 	f.spread = chosen
+	f.spread.swing, f.spread.swings = w.swings(f), true
+	if !(w.trial(f) < best*(1-swingMargin)) {
+		f.spread.swings = false
+	}
 }
 
 // trial is the pinball loss under the current spread across halves of the
@@ -73,7 +90,7 @@ func (w *workspace) trial(f *fit) float64 {
 				if math.IsNaN(y) {
 					continue
 				}
-				width := f.spread.width(p, w.grid.slot[w.origins[i]+f.knots[k]-1], int32(w.grid.day))
+				width := w.width(f, i, k)
 				for l, level := range levels {
 					total += w.recency[i] * pinball(f.scaling.out(y), f.scaling.out(p+law[l]*width), level)
 				}

@@ -40,6 +40,8 @@ type workspace struct {
 	recency []float64 // per origin, what its misses count for
 	misses  []order.Weighted
 	errs    []float64
+	swing   []float64 // per origin
+	sizes   []float64 // origin × knot
 	row     []float64
 	weight  []float64
 	feature []float64

@@ -28,7 +28,7 @@ export function share(v) {
 
 export function skill(v) {
   if (!known(v)) return unknown;
-  const clipped = Math.max(-9.99, v);
+  const clipped = Math.abs(v) < 0.005 ? 0 : Math.max(-9.99, v);
   return `${v < -9.99 ? "<" : ""}${clipped.toFixed(2).replace("-", "−")}`;
 }
 
@@ -39,6 +39,12 @@ export function span(seconds) {
   if (s < 90 * 60) return `${Math.round(s / 60)} min`;
   if (s < 36 * 3600) return `${(s / 3600).toFixed(1)} h`;
   return `${(s / 86400).toFixed(1)} d`;
+}
+
+// range is a span of time ahead, in one unit.
+export function range(from, to) {
+  const [unit, name] = to % 60 ? [1, "s"] : to <= 90 * 60 ? [60, "min"] : [3600, "h"];
+  return `${plain.format(from / unit)} – ${plain.format(to / unit)} ${name}`;
 }
 
 // Making a format costs more than using it.
@@ -53,6 +59,19 @@ export const clock = (ms) => format({ hour: "2-digit", minute: "2-digit" }).form
 export const instant = (ms) =>
   format({ year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" }).format(ms);
 export const moment = (ms) => format({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(ms);
+
+// zoned is the forecaster's text with its instants, which are UTC, told in the
+// zone that the person chose. A bare hour is the next one after from.
+export function zoned(text, from) {
+  const told = text.replace(/(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)Z/g, (_, day, hour) => instant(Date.parse(`${day}T${hour}Z`)));
+  if (!from || zone() === "UTC") return told;
+  return told.replace(/\b(\d\d):(\d\d) UTC/g, (_, hour, minute) => {
+    const at = new Date(from);
+    at.setUTCHours(hour, minute, 0, 0);
+    if (at < Date.parse(from)) at.setUTCDate(at.getUTCDate() + 1);
+    return clock(at);
+  });
+}
 
 export const words = {
   predictive: "Predictive",

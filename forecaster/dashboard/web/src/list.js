@@ -72,7 +72,7 @@ export class List {
   }
 
   #build(main) {
-    this.search = el("input", { type: "search", placeholder: "Search, press /", "aria-label": "Search workloads", autocomplete: "off", spellcheck: "false" });
+    this.search = el("input", { type: "search", placeholder: "Search workloads", title: "Press / to search", "aria-label": "Search workloads", autocomplete: "off", spellcheck: "false" });
     this.search.addEventListener("input", () => {
       this.#search = this.search.value.trim().toLowerCase();
       this.#refresh();
@@ -89,9 +89,10 @@ export class List {
       el("caption", { class: "hidden" }, "Workloads, their forecasts and replicas"),
       el("thead", { role: "rowgroup" }, el("tr", { role: "row", "aria-rowindex": 1 }, this.heads)), this.body);
     this.empty = el("div", { class: "empty", hidden: true });
+    this.tools = el("div", { class: "tools" }, this.search, el("span", { class: "order" }, this.order), this.chips, this.found);
     main.replaceChildren(
       el("h2", { class: "hidden" }, "Workloads"),
-      el("div", { class: "tools" }, this.search, el("span", { class: "order" }, this.order), this.chips, this.found),
+      this.tools,
       this.table, this.empty);
   }
 
@@ -120,6 +121,7 @@ export class List {
       return sign * (x < y ? -1 : x > y ? 1 : 0) || (a.workload < b.workload ? -1 : 1);
     });
     this.order.value = this.#sort.key;
+    say(this.heads[5].firstChild, `In ${settings.lead / 60} min`);
     this.columns.forEach((c, i) => c.sort && set(this.heads[i], { "aria-sort": c.key === this.#sort.key ? (this.#sort.down ? "descending" : "ascending") : "none" }));
     this.#paintChips(named);
     this.#paintEmpty(all.length);
@@ -148,8 +150,12 @@ export class List {
   #paintEmpty(all) {
     const none = this.#sorted.length === 0;
     this.empty.hidden = !none;
+    this.tools.hidden = none && all === 0;
     this.table.hidden = none;
     say(this.found, this.#search || this.#state ? `${show.count(this.#sorted.length)} of ${show.count(all)} workloads` : "");
+    const kind = none ? `${this.#feed.loaded} ${all === 0} ${this.#feed.state}` : "";
+    if (this.empty.dataset.kind === kind) return; // or what is focused in it would be lost
+    this.empty.dataset.kind = kind;
     if (!none) return;
     if (!this.#feed.loaded) {
       this.empty.replaceChildren(el("p", {}, this.#feed.state === "lost" ? "The forecaster does not answer. Trying again…" : "Loading…"));
@@ -211,6 +217,10 @@ export class List {
       held.tr.children[1].firstChild.className = `badge ${row.health}`;
       say(held.tr.children[1].firstChild, show.words[row.health]);
       set(held.tr.children[1], { title: row.reason ?? row.modeReason ?? show.meanings[row.health] });
+      const why = ["silent", "stale", "failing"].includes(row.health) ? (row.reason ?? show.meanings[row.health]) : "";
+      const link = held.tr.children[0].firstChild;
+      link.classList.toggle("troubled", why !== "");
+      say(link.lastChild, show.zoned(why, row.generatedAt));
       held.tr.children[3].replaceChildren(spark(row));
     }
     return held.tr;
@@ -220,7 +230,7 @@ export class List {
     const [namespace, name] = row.workload.split("/");
     return el("tr", { role: "row" }, this.columns.map((c) => {
       if (c.key === "workload") {
-        return el("th", { role: "rowheader", scope: "row", class: c.key }, el("a", { href: `#/w/${row.workload}` }, el("small", {}, `${namespace}/`), name));
+        return el("th", { role: "rowheader", scope: "row", class: c.key }, el("a", { href: `#/w/${row.workload}` }, el("span", {}, el("small", {}, `${namespace}/`), name), el("small", { class: "why" })));
       }
       const inner = c.key === "health" ? el("span", { class: "badge" }) : c.text ? el("span", { class: "value" }) : null;
       return el("td", { role: "cell", class: `${c.key}${c.number ? " number" : ""}` }, c.text && el("span", { class: "name", "aria-hidden": "true" }, c.title), inner);

@@ -27,7 +27,7 @@ export class Workload {
     };
     feed.addEventListener("rows", changed);
     const ages = setInterval(() => this.#head(), 1000);
-    this.#off = [() => feed.removeEventListener("rows", changed), () => clearInterval(ages), onChoice((what) => (what === "window" ? this.#load() : this.#paint()))];
+    this.#off = [() => feed.removeEventListener("rows", changed), () => clearInterval(ages), onChoice((what) => (what === "window" || what === "lead" ? this.#load() : this.#paint()))];
     this.#head();
     this.#load();
   }
@@ -48,9 +48,11 @@ export class Workload {
     this.loads = new Chart({ title: "Load", hint: "What came, what is forecast, and what had been forecast before.", height: 300, axis: show.load, value: show.load });
     this.counts = new Chart({ title: "Replicas", hint: "What was asked for, and what the load then needed.", height: 220, axis: show.count, value: show.count, whole: true });
     this.verdict = el("p", { class: "verdict" });
+    this.nothing = el("p", { class: "verdict", hidden: true }, "Nothing was observed in this time, and nothing is forecast.");
     this.numbers = el("details", {}, el("summary", {}, "The last hour and the forecast as numbers"), el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Numbers" }));
     this.numbers.addEventListener("toggle", () => this.#paintNumbers());
     this.why = el("div");
+    this.words = el("details", { hidden: true }, el("summary", {}, "In words"), el("ul"));
     this.gate = el("div");
     this.events = el("div");
     const [namespace, name] = this.#name.split("/");
@@ -58,9 +60,9 @@ export class Workload {
       el("nav", { "aria-label": "Breadcrumb" }, el("a", { href: "#/" }, "← All workloads")),
       el("div", { class: "title" }, el("h2", {}, el("small", {}, `${namespace}/`), name), this.badge),
       this.summary, this.notice, this.tiles,
-      el("section", { class: "card", "aria-label": "Charts" }, this.windows, this.loads.node, this.counts.node, this.verdict, this.numbers),
+      el("section", { class: "card", "aria-label": "Charts" }, this.windows, this.nothing, this.loads.node, this.counts.node, this.verdict, this.numbers),
       el("div", { class: "columns" },
-        el("section", { class: "card" }, el("h3", {}, "Why this count"), this.why),
+        el("section", { class: "card" }, el("h3", {}, "Why this count"), this.why, this.words),
         el("div", {}, el("section", { class: "card" }, el("h3", {}, "May the forecast act?"), this.gate), el("section", { class: "card" }, el("h3", {}, "Changes of mode"), this.events))));
     this.#paintWindows();
   }
@@ -87,11 +89,15 @@ export class Workload {
     this.#busy = true;
     try {
       const past = (w) => this.#ask(`forecast/history?window=${w}&`, true);
-      const [why, report, row] = [this.#ask("forecast/explain?", true), past(settings.window).catch(() => past("1h")), this.#feed.rows.get(this.#name)];
+      const row = this.#feed.rows.get(this.#name);
       // A forecast that is not given out is no fault of the page: do not ask for it.
       const silent = row && (row.state === "silent" || row.state === "warming");
-      const snapshot = silent ? null : await this.#ask("forecast/current?", false);
-      this.#data = { why: await why, report: await report, snapshot };
+      const [why, report, snapshot] = await Promise.all([
+        this.#ask(`forecast/explain?lead=${settings.lead}s&`, true),
+        past(settings.window).catch(() => past("1h")),
+        silent ? null : this.#ask("forecast/current?", false),
+      ]);
+      this.#data = { why, report, snapshot };
       this.#complain("");
       this.#paint();
     } catch (error) {
@@ -142,9 +148,12 @@ export class Workload {
   #paint() {
     this.#paintWindows();
     this.#head();
-    const { why, report, snapshot } = this.#data;
+    let { why } = this.#data;
+    const { report, snapshot } = this.#data;
     if (!why) return;
-    say(this.summary, why.summary);
+    const ours = (text) => show.zoned(text, why.generatedAt);
+    say(this.summary, ours(why.summary));
+    why = { ...why, words: why.words?.map(ours), table: why.table?.map((l) => ({ ...l, value: ours(l.value), note: l.note && ours(l.note) })), reason: why.reason && ours(why.reason) };
     this.#paintCharts(report, snapshot);
     this.#paintWhy(why);
     this.#paintGate(why, snapshot);
@@ -153,6 +162,10 @@ export class Workload {
   }
 
   #paintCharts(report, snapshot) {
+    const none = !snapshot && report.observed.every((v) => v === null) && report.leads.every((l) => l.median.every((v) => v === null));
+    this.nothing.hidden = !none;
+    for (const node of [this.loads.node, this.counts.node, this.verdict, this.numbers]) node.hidden = none;
+    if (none) return;
     const on = axis(report, snapshot);
     const lead = report.leads.find((l) => l.aheadSeconds === Number(settings.lead));
     const now = Date.parse(snapshot?.generatedAt ?? report.now) / 1000;
@@ -165,11 +178,11 @@ export class Workload {
     }
     if (snapshot) {
       let low = lines.length;
-      lines.push({ label: "Forecast (p50)", values: on.future(snapshot.values), colour: "forecast", width: 2 });
+      lines.push({ label: "Forecast, p50", values: on.future(snapshot.values), colour: "forecast", width: 2, ahead: true });
       for (const level of [0.9, 0.95]) {
         const values = quantile(level);
         if (!values) continue;
-        lines.push({ label: `p${level * 100}`, values: on.future(values), colour: "forecast", width: 0.75, low });
+        lines.push({ label: `p${level * 100}`, values: on.future(values), colour: "forecast", width: 0.75, low, ahead: true });
         low = lines.length - 1;
       }
     }
@@ -178,8 +191,8 @@ export class Workload {
     const asked = [{ label: "Needed by the load", values: on.past(report.needed), colour: "observed", width: 2 }];
     asked.push({ label: lead ? `Asked for, lead ${settings.lead / 60} min` : "Asked for", values: on.past(lead ? lead.replicas : report.replicas), colour: "forecast" });
     if (snapshot) {
-      asked.push({ label: "Plan", values: on.future(within(snapshot.desiredReplicas, snapshot.stepSeconds, lead ? Number(settings.lead) : 0)), colour: "forecast", width: 2 });
-      if (snapshot.mode !== "predictive" && snapshot.forecastPlan) asked.push({ label: "Forecast's plan, not acted on", values: on.future(snapshot.forecastPlan), colour: "earlier", dash: [5, 4] });
+      asked.push({ label: "Plan", values: on.future(within(snapshot.desiredReplicas, snapshot.stepSeconds, lead ? Number(settings.lead) : 0)), colour: "forecast", width: 2, ahead: true });
+      if (snapshot.mode !== "predictive" && snapshot.forecastPlan) asked.push({ label: "Forecast's plan, not acted on", values: on.future(snapshot.forecastPlan), colour: "earlier", dash: [5, 4], ahead: true });
     }
     this.counts.draw({ x: on.x, lines: asked, now, label: "Replicas over time. Use the arrow keys to read values." });
     say(this.verdict, this.#judgement(report, lead));
@@ -202,8 +215,9 @@ export class Workload {
     const warnings = (why.warnings ?? []).map((w) => el("li", { class: "warning" }, w));
     this.why.replaceChildren(
       warnings.length ? el("ul", { class: "warnings" }, warnings) : "",
-      rows.length ? el("table", { class: "facts" }, el("caption", { class: "hidden" }, "Numbers that shaped the plan"), el("tbody", {}, rows)) : "",
-      why.words?.length ? el("details", {}, el("summary", {}, "In words"), el("ul", {}, why.words.map((w) => el("li", {}, w)))) : "");
+      rows.length ? el("table", { class: "facts" }, el("caption", { class: "hidden" }, "Numbers that shaped the plan"), el("tbody", {}, rows)) : "");
+    this.words.hidden = !why.words?.length; // kept, so that it stays open and focused
+    this.words.lastChild.replaceChildren(...(why.words ?? []).map((w) => el("li", {}, w)));
   }
 
   #paintGate(why, snapshot) {
@@ -215,7 +229,7 @@ export class Workload {
       why.reason && why.state !== "forecasting" ? el("p", { class: "reason" }, `${why.reason}. `, why.next ? `What to do: ${why.next}.` : "") : "",
       skill?.blocks?.length ? el("table", { class: "figures" }, el("caption", {}, `Skill, from ${skill.origins} origins of the recent past`),
         el("thead", {}, el("tr", {}, ["Ahead", "Over last value", "Over last season", "Mean error"].map((h) => el("th", { scope: "col" }, h)))),
-        el("tbody", {}, skill.blocks.map((b, i) => el("tr", {}, el("th", { scope: "row" }, `${show.span(from(i))} – ${show.span(b.toSeconds)}`), el("td", {}, show.skill(b.overLastValue)), el("td", {}, show.skill(b.overSeasonal)), el("td", {}, show.load(b.meanAbsoluteErr)))))) : "",
+        el("tbody", {}, skill.blocks.map((b, i) => el("tr", {}, el("th", { scope: "row" }, show.range(from(i), b.toSeconds)), el("td", {}, show.skill(b.overLastValue)), el("td", {}, show.skill(b.overSeasonal)), el("td", {}, show.load(b.meanAbsoluteErr)))))) : "",
       skill?.coverage?.length ? el("table", { class: "figures" }, el("caption", {}, "How often the load stayed at or below"),
         el("thead", {}, el("tr", {}, ["Quantile", "Should", "Did"].map((h) => el("th", { scope: "col" }, h)))),
         el("tbody", {}, skill.coverage.map((c) => el("tr", {}, el("th", { scope: "row" }, `p${+(c.level * 100).toFixed(1)}`), el("td", {}, show.share(c.level)), el("td", {}, show.share(c.measured)))))) : "");

@@ -1,0 +1,100 @@
+package access_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kedastral/kedastral/forecaster/access"
+	"github.com/kedastral/kedastral/forecaster/access/accesstest"
+	"github.com/kedastral/kedastral/shared/tlsconfig"
+)
+
+const token = "tokenS3cret"
+
+func reviewing(t *testing.T, server *accesstest.Server, audience string) *access.Kubernetes {
+	t.Helper()
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure, err := tlsconfig.ClientOrNone(tlsconfig.Files{CA: server.CAFile, ServerName: u.Hostname()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := access.NewKubernetes(access.KubernetesOptions{URL: u, TLS: secure, TokenFile: server.TokenFile, Audience: audience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestReview(t *testing.T) {
+	server := accesstest.New(t, map[string]string{token: scaler})
+	if user, err := reviewing(t, server, accesstest.Audience).Review(t.Context(), token); user != scaler || err != nil {
+		t.Errorf("Review = %q, %v; want %q", user, err, scaler)
+	}
+	if user, err := reviewing(t, server, "somebody-else").Review(t.Context(), token); user != "" || err != nil {
+		t.Errorf("Review for another audience = %q, %v; want nobody", user, err)
+	}
+	if user, err := reviewing(t, server, accesstest.Audience).Review(t.Context(), "forged"); user != "" || err != nil {
+		t.Errorf("Review of a forged token = %q, %v; want nobody", user, err)
+	}
+}
+
+// Whatever the server says, no token is repeated, and what a person can mend is
+// said.
+func TestReviewsThatFail(t *testing.T) {
+	server := accesstest.New(t, map[string]string{token: scaler})
+	for status, want := range map[int]string{
+		http.StatusUnauthorized: "own token", http.StatusForbidden: "system:auth-delegator", http.StatusTooManyRequests: "429",
+		http.StatusInternalServerError: "500", http.StatusFound: "302",
+	} {
+		server.Fail(status)
+		user, err := reviewing(t, server, accesstest.Audience).Review(t.Context(), token)
+		if user != "" || err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "S3cret") {
+			t.Errorf("status %d: Review = %q, %v; want %q and no token", status, user, err, want)
+		}
+	}
+}
+
+// An answer that is none, or of a server that does not know audiences, lets
+// nobody in.
+func TestAnswersThatSayNothing(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(own, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for answer, fails := range map[string]bool{
+		``: true, `{}`: true, `<html>`: true, `[]`: true, `{"kind":"Status"}`: true,
+		`{"kind":"TokenReview","status":{"authenticated":"yes"}}`: true,
+		`{"kind":"TokenReview"}`:                                  false,
+		`{"kind":"TokenReview","status":{"authenticated":true,"user":{"username":"` + scaler + `"}}}`:                              false,
+		`{"kind":"TokenReview","status":{"authenticated":true,"user":{"username":"` + scaler + `"},"audiences":["other"]}}`:        false,
+		`{"kind":"TokenReview","status":{"user":{"username":"` + scaler + `"},"audiences":["kedastral-forecaster"]}}`:              false,
+		`{"kind":"TokenReview","status":{"authenticated":true,"audiences":["kedastral-forecaster"]}}` + strings.Repeat(" ", 2<<20): false,
+		strings.Repeat(" ", 2<<20) + `{"kind":"TokenReview","status":{"authenticated":true,"audiences":["kedastral-forecaster"]}}`: true,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusCreated)
+			_, _ = w.Write([]byte(answer))
+		}))
+		u, err := url.Parse(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := access.NewKubernetes(access.KubernetesOptions{URL: u, TokenFile: own, Audience: accesstest.Audience})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if user, err := k.Review(t.Context(), token); user != "" || (err != nil) != fails {
+			t.Errorf("%.100s: Review = %q, %v; want nobody, an error %t", answer, user, err, fails)
+		}
+		server.Close()
+	}
+}
