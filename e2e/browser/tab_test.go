@@ -55,7 +55,7 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "starting %s, which CHROMIUM may name: %v: scripts/browser installs Debian's\n", path, err)
 		return 1
 	}
-	browser = started
+	browser = started //nolint:fatcontext // one browser for all tests, as one binary
 	return m.Run()
 }
 

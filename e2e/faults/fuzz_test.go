@@ -26,6 +26,8 @@ func targets() []fuzzed {
 		{"loads to plan for", "forecaster/capacity", "FuzzToReplicas"},
 		{"recorded history", "forecaster/series", "FuzzReadCSV"},
 		{"answers of a model's service", "forecaster/models/byom", "FuzzReply"},
+		{"values found in Redis", "forecaster/storage/redis", "FuzzReadValue"},
+		{"addresses of Redis", "forecaster/storage/redis", "FuzzParseAddress"},
 	}
 }
 

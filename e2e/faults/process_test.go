@@ -117,14 +117,14 @@ func (p *process) processor() time.Duration {
 	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	_, rest, _ := strings.Cut(string(stat), ") ") // the name may hold anything
 	fields := strings.Fields(rest)
-	var ticks time.Duration
+	ticks := 0
 	for _, i := range []int{11, 12} { // utime and stime, in hundredths of a second
 		if i < len(fields) {
 			n, _ := strconv.Atoi(fields[i])
-			ticks += time.Duration(n)
+			ticks += n
 		}
 	}
-	return ticks * 10 * time.Millisecond
+	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 // freePort is a port of the loopback that was free a moment ago.

@@ -27,14 +27,22 @@ func abuse(t *testing.T, addr, says, drip string) time.Duration {
 	defer func() { _ = c.Close() }()
 	_, _ = io.WriteString(c, says)
 	if drip != "" {
-		go func() {
+		var dripping sync.WaitGroup
+		over := make(chan struct{})
+		defer dripping.Wait()
+		defer close(over)
+		dripping.Go(func() {
 			for {
-				time.Sleep(time.Second)
+				select {
+				case <-over:
+					return
+				case <-time.After(time.Second):
+				}
 				if _, err := io.WriteString(c, drip); err != nil {
 					return
 				}
 			}
-		}()
+		})
 	}
 	_ = c.SetReadDeadline(began.Add(30 * time.Second))
 	if _, err := io.Copy(io.Discard, c); err != nil {
