@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 )
 
 // trouble is an error of the server or the network, with what to do about it.
@@ -56,8 +57,8 @@ func advise(err error) string {
 		return "TLS fails: see rediss:// in REDIS_URL, REDIS_CA_FILE, REDIS_CERT_FILE and REDIS_SERVER_NAME"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
 		return "it does not answer in time; where the URL is rediss:// it may not speak TLS"
-	case errors.Is(err, io.EOF):
-		return "it closed the connection: does it speak TLS (rediss://)?"
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "it closed the connection: it may want TLS (rediss://) or a certificate (REDIS_CERT_FILE)"
 	}
 	return ""
 }
