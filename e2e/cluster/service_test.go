@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,6 +19,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kedastral/kedastral/e2e/cluster/plane"
 )
@@ -108,14 +108,11 @@ func (s *service) announce(ctx context.Context) error {
 
 // alive asks what the kubelet asks by the container's liveness probe.
 func (s *service) alive(ctx context.Context, p *pod) error {
-	if s.deploy.Spec.Template.Spec.Containers[0].LivenessProbe.TCPSocket == nil {
-		return plane.Healthy(ctx, s.url(p)+"/healthz")
+	probe, url := s.deploy.Spec.Template.Spec.Containers[0].LivenessProbe.HTTPGet, s.url(p)
+	if probe.Scheme == corev1.URISchemeHTTPS {
+		url = "https" + strings.TrimPrefix(url, "http")
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(s.url(p), "http://"))
-	if err != nil {
-		return err
-	}
-	return conn.Close()
+	return plane.Healthy(ctx, url+probe.Path)
 }
 
 // url is where the replica's HTTP port answers.
