@@ -34,7 +34,7 @@ case "$name $shown" in
   "docker network inspect "*) printf 'fc00:f853:ccd:e793::1\n172.18.0.1\n' ;;
   "kind create "*) echo "kubeconfig" >"$KUBECONFIG" ;;
   "kubectl get --raw /version") printf '{\n  "major": "1",\n  "minor": "%s+",\n}\n' "${STUB_MINOR:-36}" ;;
-  "kubectl kustomize "*) printf '        image: ghcr.io/kedacore/keda:main\n        image: ghcr.io/kedacore/keda-metrics-apiserver:main\n          image: {}\n' ;;
+  "kubectl kustomize "*) printf '        image: registry.example/kedacore/keda:main\n        image: registry.example/kedacore/keda-metrics-apiserver:main\n          image: {}\n' ;;
 esac
 `
 
@@ -144,7 +144,7 @@ func TestKindHomeIsBuiltUsedAndRemoved(t *testing.T) {
 	if diff := cmp.Diff(want, calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	wantKEDA := "        image: ghcr.io/kedacore/keda:2.21.0\n        image: ghcr.io/kedacore/keda-metrics-apiserver:2.21.0\n          image: {}\n"
+	wantKEDA := "        image: registry.example/kedacore/keda:2.21.0\n        image: registry.example/kedacore/keda-metrics-apiserver:2.21.0\n          image: {}\n"
 	if diff := cmp.Diff(wantKEDA, r.file(t, "applied")); diff != "" {
 		t.Errorf("KEDA's manifests (-want +got):\n%s", diff)
 	}

@@ -44,25 +44,30 @@ func (h *home) certify(ctx context.Context, namespace string, authorities ...*pl
 		if err != nil {
 			return err
 		}
-		secret := corev1.Secret{
-			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace},
-			Data:       map[string][]byte{"ca.crt": trusted.Bytes()},
-		}
+		data := map[string][]byte{"ca.crt": trusted.Bytes()}
 		for key, file := range map[string]string{"tls.crt": pair.Cert, "tls.key": pair.Key} {
-			if secret.Data[key], err = os.ReadFile(file); err != nil {
+			if data[key], err = os.ReadFile(file); err != nil {
 				return fmt.Errorf("reading %s: %w", file, err)
 			}
 		}
-		object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&secret)
-		if err != nil {
-			return fmt.Errorf("encoding secret %s: %w", name, err)
-		}
-		if err := h.apply(ctx, &unstructured.Unstructured{Object: object}); err != nil {
+		if err := h.keep(ctx, namespace, name, data); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// keep writes a Secret.
+func (h *home) keep(ctx context.Context, namespace, name string, data map[string][]byte) error {
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace},
+		Data:       data,
+	})
+	if err != nil {
+		return fmt.Errorf("encoding secret %s: %w", name, err)
+	}
+	return h.apply(ctx, &unstructured.Unstructured{Object: object})
 }
 
 // remount does what a kubelet does when a mounted Secret has changed: the pods

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -56,6 +57,9 @@ func (h *home) environment(ctx context.Context, d appsv1.Deployment, dir string)
 	if err != nil {
 		return nil, err
 	}
+	if err := h.inCluster(env, mounts); err != nil {
+		return nil, err
+	}
 	for name, value := range env {
 		for path, there := range mounts {
 			if rest, ok := strings.CutPrefix(value, path+"/"); ok {
@@ -64,6 +68,21 @@ func (h *home) environment(ctx context.Context, d appsv1.Deployment, dir string)
 		}
 	}
 	return env, nil
+}
+
+// inCluster tells a process where the API server is, as a kubelet tells every
+// container, and where the credentials for it lie that a pod finds at their path.
+func (h *home) inCluster(env, mounts map[string]string) error {
+	const credentials = "/var/run/secrets/kubernetes.io/serviceaccount"
+	server, err := url.Parse(h.Config.Host)
+	if err != nil {
+		return fmt.Errorf("reading the API server's address %s: %w", h.Config.Host, err)
+	}
+	env["KUBERNETES_SERVICE_HOST"], env["KUBERNETES_SERVICE_PORT"] = server.Hostname(), server.Port()
+	if _, ok := mounts[credentials]; ok {
+		env["KUBERNETES_CA_FILE"], env["KUBERNETES_TOKEN_FILE"] = credentials+"/ca.crt", credentials+"/token"
+	}
+	return nil
 }
 
 // value resolves one variable; the sources are those that our manifests use.
@@ -110,13 +129,7 @@ func (h *home) files(ctx context.Context, d appsv1.Deployment, volume corev1.Vol
 		secret, err := h.secret(ctx, d.Namespace, volume.Secret.SecretName)
 		return secret.Data, err
 	case volume.ConfigMap != nil:
-		var settings corev1.ConfigMap
-		err := h.Client.Get(ctx, client.ObjectKey{Namespace: d.Namespace, Name: volume.ConfigMap.Name}, &settings)
-		files := map[string][]byte{}
-		for name, content := range settings.Data {
-			files[name] = []byte(content)
-		}
-		return files, err
+		return h.configured(ctx, d.Namespace, volume.ConfigMap.Name)
 	case volume.EmptyDir != nil:
 		return nil, nil
 	case volume.Projected == nil:
@@ -124,20 +137,45 @@ func (h *home) files(ctx context.Context, d appsv1.Deployment, volume corev1.Vol
 	}
 	files := map[string][]byte{}
 	for _, source := range volume.Projected.Sources {
-		if source.ServiceAccountToken == nil {
-			return nil, errors.New("projects what this suite cannot mount")
+		projected, err := h.projected(ctx, d, source)
+		if err != nil {
+			return nil, err
 		}
+		maps.Copy(files, projected)
+	}
+	return files, nil
+}
+
+// projected are the files of one source of a projected volume.
+func (h *home) projected(ctx context.Context, d appsv1.Deployment, source corev1.VolumeProjection) (map[string][]byte, error) {
+	switch {
+	case source.ServiceAccountToken != nil:
 		var audiences []string
 		if a := source.ServiceAccountToken.Audience; a != "" {
 			audiences = []string{a}
 		}
 		token, err := plane.Token(ctx, h.Config, d.Namespace, d.Spec.Template.Spec.ServiceAccountName, audiences...)
-		if err != nil {
-			return nil, err
+		return map[string][]byte{source.ServiceAccountToken.Path: []byte(token)}, err
+	case source.ConfigMap != nil:
+		all, err := h.configured(ctx, d.Namespace, source.ConfigMap.Name)
+		files := map[string][]byte{}
+		for _, item := range source.ConfigMap.Items {
+			files[item.Path] = all[item.Key]
 		}
-		files[source.ServiceAccountToken.Path] = []byte(token)
+		return files, err
 	}
-	return files, nil
+	return nil, errors.New("projects what this suite cannot mount")
+}
+
+// configured is what a ConfigMap holds.
+func (h *home) configured(ctx context.Context, namespace, name string) (map[string][]byte, error) {
+	var settings corev1.ConfigMap
+	err := h.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &settings)
+	files := map[string][]byte{}
+	for name, content := range settings.Data {
+		files[name] = []byte(content)
+	}
+	return files, err
 }
 
 func unpack(files map[string][]byte, dir string) error {

@@ -73,14 +73,18 @@ func (s *service) start(ctx context.Context) (*pod, error) {
 		return nil, err
 	}
 	var list []string
-	for _, port := range s.deploy.Spec.Template.Spec.Containers[0].Ports {
-		variable := map[string]string{"http": "HTTP_ADDR", "grpc": "GRPC_ADDR"}[port.Name]
+	container := s.deploy.Spec.Template.Spec.Containers[0]
+	for _, port := range container.Ports {
+		variable := map[string]string{"http": "HTTP_ADDR", "grpc": "GRPC_ADDR", "admin": "ADMIN_ADDR"}[port.Name]
 		env[variable] = fmt.Sprintf("%s:%d", p.address, port.ContainerPort)
+	}
+	if container.Name == "forecaster" && env["ADMIN_ADDR"] == "" {
+		env["ADMIN_ADDR"] = p.address + ":8083" // its default is a pod's own loopback, which processes share
 	}
 	for _, variable := range slices.Sorted(maps.Keys(env)) {
 		list = append(list, variable+"="+env[variable])
 	}
-	binary := filepath.Join(os.Getenv("E2E_BIN"), s.deploy.Spec.Template.Spec.Containers[0].Name)
+	binary := filepath.Join(os.Getenv("E2E_BIN"), container.Name)
 	p.process, err = s.h.procs.Spawn(name, list, binary)
 	return p, err
 }

@@ -30,12 +30,22 @@ func TestSettingsAreUnderstood(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := here.keep(t.Context(), "team-a", "kedastral-redis", map[string][]byte{"password": []byte("for nobody")}); err != nil {
+		t.Fatal(err)
+	}
 	recording(t)
 	for _, k := range kustomizations(t) {
 		if k.path == "overlays/e2e" || strings.HasPrefix(k.path, "examples") {
 			continue // every test starts the former, nobody the latter
 		}
 		objects := k.render(t)
+		for _, object := range objects {
+			if object.GetKind() == "Namespace" || object.GetKind() == "ServiceAccount" { // tokens are asked for
+				if err := here.apply(t.Context(), object); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
 		there := *here
 		there.overlay = objects
 		for _, object := range objects {
