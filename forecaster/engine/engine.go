@@ -220,7 +220,7 @@ func (e *Engine) inherited() bool {
 			return false
 		case err != nil:
 			continue
-		case s.Age(e.Clock.Now()) >= 2*s.Interval():
+		case s.Overdue(e.Clock.Now()):
 			overdue++
 		}
 		served++

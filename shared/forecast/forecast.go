@@ -134,6 +134,10 @@ func (s Snapshot) Age(now time.Time) time.Duration {
 	return s.AgeAtReceipt + since
 }
 
+// Overdue reports whether at now a newer snapshot should have come long ago:
+// twice the interval has passed.
+func (s Snapshot) Overdue(now time.Time) bool { return s.Age(now) >= 2*s.Interval() }
+
 // Replaces reports whether the snapshot may take the place of the one held: the
 // newest GeneratedAt stands, whoever brings it and in whatever order. One that
 // is held from the future of the newcomer was dated by a clock that was set

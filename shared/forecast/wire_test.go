@@ -237,6 +237,25 @@ func TestAgeByAClockThatIsSet(t *testing.T) {
 	}
 }
 
+func TestOverdue(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 10, 0, 0, time.UTC)
+	s := forecast.Snapshot{GeneratedAt: now.Add(-2 * time.Minute), IntervalSeconds: 60}
+	for _, tt := range []struct {
+		s    forecast.Snapshot
+		now  time.Time
+		want bool
+	}{
+		{s, now.Add(-1), false},
+		{s, now, true},
+		{received(s, now, 10*time.Second), now.Add(109 * time.Second), false}, // by its age, not its date
+		{received(s, now, 10*time.Second), now.Add(110 * time.Second), true},
+	} {
+		if got := tt.s.Overdue(tt.now); got != tt.want {
+			t.Errorf("Overdue(%v) at an age of %v = %t; want %t", tt.now, tt.s.Age(tt.now), got, tt.want)
+		}
+	}
+}
+
 func TestReplaces(t *testing.T) {
 	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	at := func(generated, taken time.Time) forecast.Snapshot {
