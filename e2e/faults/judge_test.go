@@ -116,8 +116,8 @@ func (j *judge) hears(f *finding, workload string, from, to time.Time, value flo
 		}
 		mustStale = false
 		counts := d.highest(least, most, j.lead)
-		if most >= 2*d.Interval() { // may be held: also what the plan said when it was last told
-			counts = append(counts, d.highest(max(0, least-2*time.Second), least, j.lead)...)
+		if most >= 2*d.Interval() { // may be held: also what the plan said since it was last fresh
+			counts = append(counts, d.highest(max(0, min(least, 2*d.Interval())-2*time.Second), least, j.lead)...)
 		}
 		for _, n := range counts {
 			lowest = min(lowest, float64(n))
