@@ -65,6 +65,8 @@ func decide(q question, s forecast.Snapshot, err error) verdict {
 		return q.stale(expired)
 	case err != nil || replicas < 0 || replicas > math.MaxInt32:
 		return q.stale(invalid)
+	case age > q.staleAfter && !s.Overdue(q.now):
+		return q.stale(impatient)
 	case age > q.staleAfter:
 		return q.stale(tooOld)
 	case !s.Overdue(q.now):

@@ -50,6 +50,27 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// TestDecideStaleBeforeOverdue: a STALE_AFTER shorter than the forecaster needs
+// is told apart from a forecaster that is late.
+func TestDecideStaleBeforeOverdue(t *testing.T) {
+	origin := time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC)
+	s := hour(origin)
+	s.IntervalSeconds = 900
+	for _, tt := range []struct {
+		age  time.Duration
+		want *refusal
+	}{
+		{10*time.Minute + 1, impatient},
+		{30*time.Minute - 1, impatient},
+		{30 * time.Minute, tooOld}, // the next one is late, too
+	} {
+		q := question{now: origin.Add(tt.age), staleAfter: 10 * time.Minute}
+		if got := decide(q, s, nil); got != (verdict{state: Stale, why: tt.want}) {
+			t.Errorf("decide(age %v, due every 15m, stale after 10m) = %+v; want stale, %s", tt.age, got, tt.want.reason)
+		}
+	}
+}
+
 // TestDecideHeldNeverFalls: whatever the plan, the held count rises with it and
 // never falls, also for a scaler that was told nothing before: one that was
 // restarted answers as the one beside it that was not.
