@@ -148,6 +148,26 @@ func (c *counting) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// TestLargestDocument: what has as many numbers as allowed, each as long as one
+// can be written, is not too large to be read.
+func TestLargestDocument(t *testing.T) {
+	const widest = -1.2345678901234567e-6 // -0.0000012345678901234567
+	for _, levels := range []int{12, forecast.MaxLevels} {
+		s := long(min(forecast.MaxSteps, forecast.MaxNumbers/(levels+1)))
+		for i := range s.Values {
+			s.Values[i], s.DesiredReplicas[i] = widest, math.MaxInt32
+		}
+		s.ForecastPlan = s.DesiredReplicas
+		for i := range levels {
+			s.Quantiles = append(s.Quantiles, forecast.Quantile{Level: float64(i+1) / 100, Values: s.Values})
+		}
+		body := encode(t, s)
+		if _, err := forecast.Decode(bytes.NewReader(body), forecast.MaxBytes); err != nil {
+			t.Errorf("%d steps of %d quantiles, %d bytes: %v", len(s.Values), levels, len(body), err)
+		}
+	}
+}
+
 func TestDecodeTellsAFailedReadFromABadDocument(t *testing.T) {
 	body := encode(t, good())
 	_, err := forecast.Decode(io.MultiReader(bytes.NewReader(body[:40]), iotest.ErrReader(io.ErrUnexpectedEOF)), forecast.MaxBytes)
