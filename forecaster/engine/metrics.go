@@ -151,6 +151,7 @@ func (m *Metrics) published(s forecast.Snapshot) {
 	}
 	if s.Skill == nil {
 		m.skill.DeletePartialMatch(prometheus.Labels{"workload": w})
+		m.coverage.DeletePartialMatch(prometheus.Labels{"workload": w})
 		return
 	}
 	m.skill.WithLabelValues(w, "better").Set(s.Skill.Overall)
