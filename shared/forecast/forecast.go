@@ -153,12 +153,17 @@ func (s Snapshot) Replaces(held Snapshot) bool {
 // where the horizon ends inside the window the covered part decides, and ok is
 // false once the horizon has passed.
 func (s Snapshot) Highest(age, window time.Duration) (replicas int, ok bool) {
-	step, steps := s.Step(), int64(len(s.DesiredReplicas))
+	return Highest(s.DesiredReplicas, s.Step(), age, window)
+}
+
+// Highest is [Snapshot.Highest] of a plan that is kept apart from its snapshot.
+func Highest[Count int | int32](plan []Count, step, age, window time.Duration) (replicas Count, ok bool) {
+	steps := int64(len(plan))
 	if step <= 0 || age < 0 || int64(age/step) >= steps {
 		return 0, false
 	}
 	first, into := int64(age/step), age%step
 	window = max(window, 1)
 	touched := int64(window/step) + int64((into+window%step+step-1)/step) // the remainders keep this far from overflowing
-	return slices.Max(s.DesiredReplicas[first:min(first+touched, steps)]), true
+	return slices.Max(plan[first:min(first+touched, steps)]), true
 }
