@@ -25,6 +25,7 @@ type worker struct {
 	clock      Clock
 	maxDataAge time.Duration
 	history    series.DataFrame // of the last successful read, moved on to the last tick
+	suspect    map[string]bool  // the kinds of warnings at the last tick
 
 	mu   sync.Mutex
 	last outcome
@@ -81,7 +82,7 @@ func (k *worker) guarded(ctx context.Context, at time.Time) (s forecast.Snapshot
 	var inner error
 	err = guard(tickStage, func() error {
 		s, d, inner = k.forecast(ctx, at)
-		warnings = k.warned()
+		warnings = k.warned(ctx)
 		return nil
 	})
 	if err == nil {
@@ -142,8 +143,9 @@ func (k *worker) collect(ctx context.Context, at time.Time) error {
 	return err
 }
 
-// warned is what the source says looks wrong although it could be read.
-func (k *worker) warned() []string {
+// warned is what the source says looks wrong although it could be read. The log
+// tells of each kind when it begins: its text may hold numbers of the tick.
+func (k *worker) warned(ctx context.Context) []string {
 	warner, ok := k.Source.(adapters.Warner)
 	if !ok {
 		return nil
@@ -151,9 +153,13 @@ func (k *worker) warned() []string {
 	kinds := make(map[string]bool)
 	var texts []string
 	for _, w := range warner.Warnings() {
+		if !k.suspect[w.Kind] && !kinds[w.Kind] {
+			k.log.WarnContext(ctx, "the metric looks wrong", "kind", w.Kind, "seen", w.Text)
+		}
 		kinds[w.Kind] = true
 		texts = append(texts, w.Text)
 	}
+	k.suspect = kinds
 	k.metrics.warned(k.Name, kinds)
 	return texts
 }
