@@ -135,7 +135,9 @@ func (s *Server) verdict(ctx context.Context, ref *pb.ScaledObjectRef) (*target,
 		if !v.answered {
 			return t, v, v.why
 		}
+		return t, v, nil
 	}
+	s.reach(ctx, t, snapshot)
 	return t, v, nil
 }
 
