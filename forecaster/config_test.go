@@ -99,6 +99,7 @@ func TestLoadTellsEveryFault(t *testing.T) {
 		{[]string{"TLS_CLIENT_CA_FILE", "/ca.crt"}, "TLS_CLIENT_CA_FILE=/ca.crt: needs TLS_CERT_FILE"},
 		{[]string{"PROMETHEUS_PASSWORD", "a", "PROMETHEUS_PASSWORD_FILE", "/b"}, "PROMETHEUS_PASSWORD_FILE=/b: must not be set together"},
 		{[]string{"DEFAULT_HEADROM", "1.2"}, "DEFAULT_HEADROM: unknown variable; did you mean DEFAULT_HEADROOM?"},
+		{[]string{"FORECAST_METRICS_LEAD_TIMES", "5m"}, "FORECAST_METRICS_LEAD_TIMES: unknown variable"},
 		{[]string{"WORKLOAD_SHOP_CHEKOUT_QUERY", "up"}, "WORKLOAD_SHOP_CHEKOUT_QUERY: unknown variable"},
 		{[]string{"SOURCE", "recorded"}, "RECORDED_FILE: is required with SOURCE=recorded"},
 	} {
