@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -93,6 +94,32 @@ func TestCallersLeavingBlameNobody(t *testing.T) {
 	slow.Store(false)
 	if _, err := c.Latest(t.Context(), "shop/web"); err != nil {
 		t.Errorf("Latest() = %v; want a snapshot", err)
+	}
+}
+
+// TestAProxyIsNoForecaster: one that answers for a forecaster that it cannot
+// reach does not make it look alive, and the forecaster's own 503 does.
+func TestAProxyIsNoForecaster(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc
+		up     float64
+	}{
+		"proxy":      {status(http.StatusServiceUnavailable, "no healthy upstream"), 0},
+		"forecaster": {problem(forecast.ErrNotReady), 1},
+	} {
+		c := dial(t, time.Second, tt.answer)
+		if _, err := c.Latest(t.Context(), "shop/web"); err == nil || strings.Contains(err.Error(), "no forecast yet") != (tt.up == 1) {
+			t.Errorf("%s: Latest() = %v; want its own 503 told apart", name, err)
+		}
+		families, err := c.reg.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "kedastral_scaler_forecaster_up" && f.GetMetric()[0].GetGauge().GetValue() != tt.up {
+				t.Errorf("%s: %v; want %v", name, f.GetMetric()[0], tt.up)
+			}
+		}
 	}
 }
 
