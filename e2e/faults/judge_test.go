@@ -109,21 +109,21 @@ func (j *judge) hears(f *finding, workload string, from, to time.Time, value flo
 	for _, d := range all {
 		least, most := d.ages(from, to)
 		covered := time.Duration(d.HorizonSeconds) * time.Second
-		fresh = fresh || least < 2*d.Interval()
+		fresh = fresh || least < d.FreshFor()
 		maybeStale = maybeStale || most > j.staleAfter || most >= covered
 		if least > j.staleAfter || least >= covered {
 			continue
 		}
 		mustStale = false
 		counts := d.highest(least, most, j.lead)
-		if most >= 2*d.Interval() { // may be held: also what the plan said since it was last fresh
-			counts = append(counts, d.highest(max(0, min(least, 2*d.Interval())-2*time.Second), least, j.lead)...)
+		if most >= d.FreshFor() { // may be held: also what the plan said since it was last fresh
+			counts = append(counts, d.highest(max(0, min(least, d.FreshFor())-2*time.Second), least, j.lead)...)
 		}
 		for _, n := range counts {
 			lowest = min(lowest, float64(n))
 			explained = explained || value == float64(n)
 		}
-		held := most >= 2*d.Interval() && slices.ContainsFunc(before, func(s spoken) bool { return s.value == value })
+		held := most >= d.FreshFor() && slices.ContainsFunc(before, func(s spoken) bool { return s.value == value })
 		explained = explained || held && value >= lowest
 		allowed = append(allowed, fmt.Sprintf("at age %.1f–%.1f s one of %v", least.Seconds(), most.Seconds(), counts))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ type worker struct {
 	log        *slog.Logger
 	clock      Clock
 	maxDataAge time.Duration
+	delay      time.Duration    // from a tick's instant until it is due
 	history    series.DataFrame // of the last successful read, moved on to the last tick
 	suspect    map[string]bool  // the kinds of warnings at the last tick
 
@@ -45,7 +47,7 @@ type outcome struct {
 }
 
 func newWorker(w Workload, o Options) *worker {
-	k := &worker{Workload: w, store: o.Store, metrics: o.Metrics, log: o.Log.With("workload", w.Name), clock: o.Clock, maxDataAge: o.MaxDataAge}
+	k := &worker{Workload: w, store: o.Store, metrics: o.Metrics, log: o.Log.With("workload", w.Name), clock: o.Clock, maxDataAge: o.MaxDataAge, delay: o.Settle + w.jitter()}
 	k.pipeline = &Pipeline{w: w, metrics: o.Metrics}
 	k.metrics.skipped(w.Name, 0) // a counter that begins with its first event hides it from increase()
 	return k
@@ -171,6 +173,7 @@ func (k *worker) put(ctx context.Context, s forecast.Snapshot) (forecast.Snapsho
 		if err := k.tooOld(s, s.GeneratedAt); err != nil {
 			return err
 		}
+		s.DelaySeconds = int(math.Ceil(k.delay.Seconds()))
 		s.Received = k.clock.Now()
 		s.AgeAtReceipt = max(0, s.Received.Sub(s.GeneratedAt))
 		return k.store.Put(ctx, s)

@@ -29,7 +29,7 @@ var (
 	}
 	impatient = &refusal{
 		codes.Unavailable, "stale_after",
-		"forecast older than STALE_AFTER before its next one is late: raise STALE_AFTER above twice the forecaster's INTERVAL",
+		"forecast older than STALE_AFTER before its next one is late: raise STALE_AFTER above the forecaster's SCRAPE_INTERVAL and twice its INTERVAL",
 	}
 	expired = &refusal{
 		codes.Unavailable, "expired",

@@ -15,7 +15,7 @@ type State int32
 
 // The states of a workload.
 const (
-	Fresh State = iota + 1 // younger than twice its interval: the plan is followed both ways
+	Fresh State = iota + 1 // not overdue: the plan is followed both ways
 	Held                   // older, within STALE_AFTER and its horizon: followed up, never down, by whichever scaler
 	Stale                  // older, expired, invalid or never seen: the fallback, or an error
 )
@@ -80,7 +80,7 @@ func decide(q question, s forecast.Snapshot, err error) verdict {
 // scaler that was asked all the time has told by now. One that was restarted,
 // or whose trigger was changed, remembers nothing, and answers no less.
 func passed(s forecast.Snapshot, age time.Duration) int {
-	fresh := 2*s.Interval() - 1
+	fresh := s.FreshFor() - 1
 	n, _ := s.Highest(fresh, age-fresh) // not ok only where the horizon does not cover now, either
 	return n
 }

@@ -80,6 +80,8 @@ func (s Snapshot) validateShape() error {
 	switch {
 	case s.IntervalSeconds <= 0 || s.IntervalSeconds > int(maxInterval/time.Second):
 		return fmt.Errorf("intervalSeconds=%d: must be between 1 and %d", s.IntervalSeconds, int(maxInterval/time.Second))
+	case s.DelaySeconds < 0 || s.DelaySeconds > int(maxInterval/time.Second):
+		return fmt.Errorf("delaySeconds=%d: must be between 0 and %d", s.DelaySeconds, int(maxInterval/time.Second))
 	case s.StepSeconds <= 0 || s.StepSeconds > int(maxStep/time.Second):
 		return fmt.Errorf("stepSeconds=%d: must be between 1 and %d", s.StepSeconds, int(maxStep/time.Second))
 	case n < 1 || n > MaxSteps:

@@ -260,6 +260,8 @@ func TestAgeByAClockThatIsSet(t *testing.T) {
 func TestOverdue(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 10, 0, 0, time.UTC)
 	s := forecast.Snapshot{GeneratedAt: now.Add(-2 * time.Minute), IntervalSeconds: 60}
+	slow := s
+	slow.DelaySeconds = 75
 	for _, tt := range []struct {
 		s    forecast.Snapshot
 		now  time.Time
@@ -269,6 +271,8 @@ func TestOverdue(t *testing.T) {
 		{s, now, true},
 		{received(s, now, 10*time.Second), now.Add(109 * time.Second), false}, // by its age, not its date
 		{received(s, now, 10*time.Second), now.Add(110 * time.Second), true},
+		{slow, now.Add(75*time.Second - 1), false}, // nor by what it takes to publish one
+		{slow, now.Add(75 * time.Second), true},
 	} {
 		if got := tt.s.Overdue(tt.now); got != tt.want {
 			t.Errorf("Overdue(%v) at an age of %v = %t; want %t", tt.now, tt.s.Age(tt.now), got, tt.want)
