@@ -130,10 +130,10 @@ func (e *Engine) loop(ctx context.Context, k *worker) {
 		if !e.acquire(ctx) {
 			return
 		}
-		at = k.skipTo(at, due())
+		at = k.skipTo(ctx, at, due())
 		e.tick(ctx, k, at)
 		<-e.slots
-		at = k.skipTo(at.Add(k.Interval), due().Add(k.Interval))
+		at = k.skipTo(ctx, at.Add(k.Interval), due().Add(k.Interval))
 		if at = e.await(ctx, k, at); ctx.Err() != nil {
 			return
 		}

@@ -48,6 +48,32 @@ func TestAnOutageIsToldInFourLines(t *testing.T) {
 	})
 }
 
+// A workload that cannot keep up is told of when it falls behind, not at every
+// tick that it skips from then on, and again when it does so again.
+func TestFallingBehindIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		o := options()
+		o.Log = slog.New(slog.NewTextHandler(&log, nil))
+		o.TickTimeout = 10 * time.Minute
+		w := workload("shop/web")
+		from := w.Source.(*source)
+		e := begin(t, o, w)
+		for range 2 {
+			from.delay(80 * time.Second)
+			pass(20 * time.Minute)
+			from.delay(0)
+			pass(10 * time.Minute)
+		}
+		if st := statusOf(t, e, "shop/web"); st.Skipped < 20 {
+			t.Errorf("%d ticks skipped; want about 20", st.Skipped)
+		}
+		if n := strings.Count(log.String(), "level=WARN msg=\"ticks skipped"); n != 2 {
+			t.Errorf("told %d times; want 2:\n%s", n, log.String())
+		}
+	})
+}
+
 // suspect is a source whose warnings are told to it, each with a number that
 // differs from read to read.
 type suspect struct {

@@ -28,6 +28,7 @@ type worker struct {
 	delay      time.Duration    // from a tick's instant until it is due
 	history    series.DataFrame // of the last successful read, moved on to the last tick
 	suspect    map[string]bool  // the kinds of warnings at the last tick
+	punctual   int              // times in a row that no tick had to be skipped
 
 	mu   sync.Mutex
 	last outcome
@@ -48,6 +49,7 @@ type outcome struct {
 
 func newWorker(w Workload, o Options) *worker {
 	k := &worker{Workload: w, store: o.Store, metrics: o.Metrics, log: o.Log.With("workload", w.Name), clock: o.Clock, maxDataAge: o.MaxDataAge, delay: o.Settle + w.jitter()}
+	k.punctual = round // so that the first that is skipped is told
 	k.pipeline = &Pipeline{w: w, metrics: o.Metrics}
 	k.metrics.skipped(w.Name, 0) // a counter that begins with its first event hides it from increase()
 	return k
@@ -216,13 +218,18 @@ func (k *worker) tell(ctx context.Context, before outcome, now error, published 
 	}
 }
 
+// round is how often skipTo is asked around one tick: before it and after it.
+const round = 2
+
 // skipTo counts the ticks between the one that is wanted, if any is, and the
-// one there is still time for, and returns that.
-func (k *worker) skipTo(wanted, due time.Time) time.Time {
+// one there is still time for, and returns that. It tells of them where a whole
+// round before skipped none.
+func (k *worker) skipTo(ctx context.Context, wanted, due time.Time) time.Time {
 	switch {
 	case wanted.IsZero():
 		return due
 	case !due.After(wanted):
+		k.punctual++
 		return wanted
 	}
 	skipped := int(due.Sub(wanted) / k.Interval)
@@ -230,6 +237,11 @@ func (k *worker) skipTo(wanted, due time.Time) time.Time {
 	k.last.skipped += skipped
 	k.mu.Unlock()
 	k.metrics.skipped(k.Name, skipped)
-	k.log.Warn("ticks skipped: the one before took too long", "skipped", skipped, "next", due)
+	level := slog.LevelDebug
+	if k.punctual >= round {
+		level = slog.LevelWarn
+	}
+	k.punctual = 0
+	k.log.Log(ctx, level, "ticks skipped: the one before took too long", "skipped", skipped, "next", due)
 	return due
 }
