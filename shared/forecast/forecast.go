@@ -135,11 +135,12 @@ func (s Snapshot) Age(now time.Time) time.Duration {
 	return s.AgeAtReceipt + since
 }
 
+// Delay is how long after its GeneratedAt a snapshot is published.
+func (s Snapshot) Delay() time.Duration { return time.Duration(s.DelaySeconds) * time.Second }
+
 // FreshFor is the age up to which a newer snapshot may well not have come yet:
 // twice the interval, and what it takes to publish one.
-func (s Snapshot) FreshFor() time.Duration {
-	return 2*s.Interval() + time.Duration(s.DelaySeconds)*time.Second
-}
+func (s Snapshot) FreshFor() time.Duration { return 2*s.Interval() + s.Delay() }
 
 // Overdue reports whether at now a newer snapshot should have come.
 func (s Snapshot) Overdue(now time.Time) bool { return s.Age(now) >= s.FreshFor() }
