@@ -108,7 +108,7 @@ func load(ctx context.Context, vars env.Vars) (settings, error) {
 
 // prefixes are ours: a variable that begins so and is not known is a fault.
 func prefixes() []string {
-	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "REDIS_", "SHARD_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT", "FORECASTER_AUTH", "ADMIN_ADDR", "RATE_LIMIT"}
+	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "REDIS_", "SHARD_", "FORECAST_METRICS_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT", "FORECASTER_AUTH", "ADMIN_ADDR", "RATE_LIMIT"}
 }
 
 // check is what the configuration as a whole asks of a workload.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,11 @@ func TestLoadTellsEveryFault(t *testing.T) {
 		{[]string{"DEFAULT_QUANTILE", "95"}, "DEFAULT_QUANTILE=95: must be"},
 		{[]string{"DEFAULT_QUANTILES", "0.9,0.5"}, "DEFAULT_QUANTILES=0.9,0.5: must be ascending"},
 		{[]string{"DEFAULT_HORIZON", "90s"}, "DEFAULT_HORIZON=90s: must be a multiple of STEP (1m)"},
+		{[]string{"DEFAULT_HORIZON", "1m"}, "DEFAULT_HORIZON=1m: must be at least two intervals, 2m"},
+		{[]string{"DEFAULT_INTERVAL", "40m", "MAX_DATA_AGE", "2h"}, "WORKLOAD_SHOP_CHECKOUT_HORIZON=1h: must be at least two intervals, 1h20m"},
+		{[]string{"DEFAULT_QUANTILES", levelsOf(100)}, "must be at most 99"},
+		{[]string{"DEFAULT_QUANTILES", levelsOf(99), "DEFAULT_QUANTILE", "0.9901"}, "must be at most 99"},
+		{[]string{"DEFAULT_QUANTILES", levelsOf(60), "DEFAULT_HORIZON", "7d"}, "DEFAULT_HORIZON=7d: must be at most 2295 steps for 60 quantiles"},
 		{[]string{"DEFAULT_WINDOW", "1m"}, "DEFAULT_WINDOW=1m: must be a multiple of STEP (1m), from 2"},
 		{[]string{"DEFAULT_STEP", "-1m"}, "DEFAULT_STEP=-1m: must be a positive number"},
 		{[]string{"DEFAULT_STEP", "1500ms"}, "DEFAULT_STEP=1500ms: must be a positive number of whole seconds"},
@@ -93,6 +99,7 @@ func TestLoadTellsEveryFault(t *testing.T) {
 		{[]string{"TLS_CLIENT_CA_FILE", "/ca.crt"}, "TLS_CLIENT_CA_FILE=/ca.crt: needs TLS_CERT_FILE"},
 		{[]string{"PROMETHEUS_PASSWORD", "a", "PROMETHEUS_PASSWORD_FILE", "/b"}, "PROMETHEUS_PASSWORD_FILE=/b: must not be set together"},
 		{[]string{"DEFAULT_HEADROM", "1.2"}, "DEFAULT_HEADROM: unknown variable; did you mean DEFAULT_HEADROOM?"},
+		{[]string{"FORECAST_METRICS_LEAD_TIMES", "5m"}, "FORECAST_METRICS_LEAD_TIMES: unknown variable"},
 		{[]string{"WORKLOAD_SHOP_CHEKOUT_QUERY", "up"}, "WORKLOAD_SHOP_CHEKOUT_QUERY: unknown variable"},
 		{[]string{"SOURCE", "recorded"}, "RECORDED_FILE: is required with SOURCE=recorded"},
 	} {
@@ -184,4 +191,13 @@ func TestByomIsStoodInFor(t *testing.T) {
 	if s := current(t, address); s.Model != "auto for byom" {
 		t.Errorf("model %q; want auto, for byom", s.Model)
 	}
+}
+
+// levelsOf is so many quantile levels, close to one another.
+func levelsOf(n int) string {
+	levels := []string{"0.95"}
+	for i := range n - 1 {
+		levels = append(levels, strconv.FormatFloat(0.95+float64(i+1)/10_000, 'f', 4, 64))
+	}
+	return strings.Join(levels, ",")
 }

@@ -48,7 +48,7 @@ type workload struct {
 	Quantiles     []float64     `env:"QUANTILES, default=0.1,0.5,0.75,0.9,0.95,0.99" doc:"Quantile levels to forecast, ascending; QUANTILE is always one."`
 	Step          time.Duration `env:"STEP, default=1m" doc:"Length of a step of history and forecast."`
 	Window        time.Duration `env:"WINDOW, default=8d" doc:"History a forecast is made from."`
-	Horizon       time.Duration `env:"HORIZON" doc:"How far the forecast reaches. Unset: an hour, or twelve steps if that is more."`
+	Horizon       time.Duration `env:"HORIZON" doc:"How far the forecast reaches, at least two intervals. Unset: an hour, or twelve steps if that is more."`
 	Interval      time.Duration `env:"INTERVAL" doc:"Time between two forecasts. Unset: a step."`
 	TrainInterval time.Duration `env:"TRAIN_INTERVAL" doc:"Time between two fits of the model. Unset: five minutes, or as many whole steps as that needs."`
 	TrainCheck    time.Duration `env:"TRAIN_CHECK_INTERVAL" doc:"Time between two looks at whether the loads left the band forecast for them; where they did, the model is fitted anew before TRAIN_INTERVAL is over. Unset: no looks."`
@@ -107,10 +107,25 @@ func (w *workload) validateTime() error {
 	return errors.Join(
 		w.steps("WINDOW", w.Window, 2, 1_000_000),
 		w.steps("HORIZON", w.horizon(), 1, forecast.MaxSteps),
+		w.validateHorizon(),
 		w.steps("INTERVAL", w.interval(), 1, forecast.MaxSteps),
 		w.steps("TRAIN_INTERVAL", w.trainInterval(), 1, 1_000_000),
 		w.validateCheck(),
 	)
+}
+
+// validateHorizon refuses plans that end before the next one is there, which
+// may be late by an interval, and those that are too long to be read.
+func (w *workload) validateHorizon() error {
+	horizon := env.FormatDuration(w.horizon())
+	if w.horizon() < 2*w.interval() {
+		return fault("HORIZON", horizon, "must be at least two intervals, "+env.FormatDuration(2*w.interval()))
+	}
+	levels := len(w.levels())
+	if most := forecast.MaxNumbers / (levels + 1); w.horizon() > time.Duration(most)*w.Step {
+		return fault("HORIZON", horizon, fmt.Sprintf("must be at most %d steps for %d quantiles", most, levels))
+	}
+	return nil
 }
 
 // validateCheck refuses looks that would never be taken.
@@ -201,6 +216,9 @@ func (w *workload) validateModel() error {
 	errs := []error{env.OneOf("MODEL", w.Model, catalog.Names()...), env.Positive("BYOM_TIMEOUT", w.BYOMTimeout)}
 	if err := (models.Options{Levels: w.Quantiles}).Validate(); err != nil {
 		errs = append(errs, fault("QUANTILES", w.Quantiles, "must be ascending, between 0 and 1: "+err.Error()))
+	}
+	if n := len(w.levels()); n > forecast.MaxLevels {
+		errs = append(errs, fault("QUANTILES", w.Quantiles, fmt.Sprintf("has %d with QUANTILE: must be at most %d", n, forecast.MaxLevels)))
 	}
 	if w.Order != "" && w.Model != "arima" && w.Model != "sarima" {
 		errs = append(errs, fault("ORDER", w.Order, "must be set with MODEL=arima or MODEL=sarima only"))

@@ -25,11 +25,11 @@ type config struct {
 	HTTPAddr string `env:"HTTP_ADDR, default=:8082" doc:"Address of /healthz, /readyz, /metrics and /status."`
 
 	LeadTime         time.Duration `env:"LEAD_TIME, default=5m" doc:"How far ahead of now to look for the largest count; a trigger's leadTime overrides it."`
-	StaleAfter       time.Duration `env:"STALE_AFTER, default=10m" doc:"A forecast older than this is not used. Keep it above twice the forecaster's interval."`
+	StaleAfter       time.Duration `env:"STALE_AFTER, default=10m" doc:"A forecast older than this is not used. Keep it above the forecaster's SCRAPE_INTERVAL and twice its INTERVAL."`
 	FallbackReplicas *int          `env:"FALLBACK_REPLICAS" doc:"Replicas to answer when the forecast is stale; a trigger's fallbackReplicas overrides it. Unset: an error, on which the HPA does not scale down."`
 
 	CacheSize       int           `env:"CACHE_SIZE, default=10000" doc:"Workloads and triggers remembered; keep it above the number of ScaledObjects in the namespace."`
-	RefreshInterval time.Duration `env:"REFRESH_INTERVAL, default=15s" doc:"How often the forecaster is asked for a newer forecast of each workload."`
+	RefreshInterval time.Duration `env:"REFRESH_INTERVAL, default=15s" doc:"How often the forecaster is asked for a newer forecast of each workload. Keep it well below its INTERVAL."`
 	FetchTimeout    time.Duration `env:"FETCH_TIMEOUT, default=2s" doc:"Time for one question to one forecaster."`
 	MaxInFlight     int           `env:"MAX_IN_FLIGHT, default=1024" doc:"Calls answered at a time; more are refused."`
 

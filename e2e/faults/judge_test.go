@@ -109,21 +109,24 @@ func (j *judge) hears(f *finding, workload string, from, to time.Time, value flo
 	for _, d := range all {
 		least, most := d.ages(from, to)
 		covered := time.Duration(d.HorizonSeconds) * time.Second
-		fresh = fresh || least < 2*d.Interval()
+		fresh = fresh || least < d.FreshFor()
 		maybeStale = maybeStale || most > j.staleAfter || most >= covered
 		if least > j.staleAfter || least >= covered {
 			continue
 		}
 		mustStale = false
 		counts := d.highest(least, most, j.lead)
-		if most >= 2*d.Interval() { // may be held: also what the plan said when it was last told
+		var earlier []int
+		if most >= d.FreshFor() { // may be held: also what the plan said when it was last told, and since it was last fresh
 			counts = append(counts, d.highest(max(0, least-2*time.Second), least, j.lead)...)
+			earlier = d.highest(max(0, min(least, d.FreshFor())-2*time.Second), least, j.lead)
 		}
 		for _, n := range counts {
 			lowest = min(lowest, float64(n))
 			explained = explained || value == float64(n)
 		}
-		held := most >= 2*d.Interval() && slices.ContainsFunc(before, func(s spoken) bool { return s.value == value })
+		held := most >= d.FreshFor() && slices.ContainsFunc(before, func(s spoken) bool { return s.value == value })
+		held = held || slices.ContainsFunc(earlier, func(n int) bool { return value == float64(n) })
 		explained = explained || held && value >= lowest
 		allowed = append(allowed, fmt.Sprintf("at age %.1f–%.1f s one of %v", least.Seconds(), most.Seconds(), counts))
 	}

@@ -25,7 +25,8 @@ func mutants() []mutant {
 	return []mutant{
 		{
 			"a stale forecast is served as if it were fresh", "scaler/keda/state.go",
-			"	case age > q.staleAfter:\n		return q.stale(tooOld)\n	case age < 2*s.Interval():", "	case age >= 0:",
+			"	case age > q.staleAfter && !s.Overdue(q.now):\n		return q.stale(impatient)\n	case age > q.staleAfter:\n		return q.stale(tooOld)\n	case !s.Overdue(q.now):",
+			"	case age >= 0:",
 			"^TestForecasterStuck$/^F5$",
 			[]invariant{stale},
 		},

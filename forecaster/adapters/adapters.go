@@ -46,6 +46,7 @@ const (
 	WarnClockSkew = "clock_skew" // the clocks of source and forecaster differ by more than a step
 	WarnCounter   = "counter"    // a counter is read without rate()
 	WarnNegative  = "negative"   // values below zero, which no load has, were left out
+	WarnReplicas  = "replicas"   // the query counts pods, so the forecast would be of its own doing
 )
 
 // maxSteps bounds a window: almost four years of minutes, 23 days of seconds.

@@ -49,6 +49,7 @@ func Run(ctx context.Context, w engine.Workload, history series.DataFrame, last 
 	if history.Step != w.Step {
 		return Replay{}, fmt.Errorf("history of step %v for a workload of step %v: must be equal", history.Step, w.Step)
 	}
+	w.Rules.Shadow = false // a replay asks what acting would have done
 	r := Replay{Workload: w, History: history, From: up(history.End().Add(-last), w.Interval), To: history.End()}
 	if !r.From.After(history.Start) || !r.From.Before(r.To) {
 		return Replay{}, fmt.Errorf("replaying the last %v of the %v from %s on: nothing is left to learn from or to replay",

@@ -167,6 +167,47 @@ func TestRecommendation(t *testing.T) {
 	}
 }
 
+// unproved is a model no better than the last value.
+type unproved struct{ foreseeing }
+
+func (unproved) Score() models.Score {
+	return models.Score{Origins: 10, Scale: 1, Blocks: []models.BlockScore{{From: 0, To: 1, MAE: 2, LastValueMAE: 1, SeasonalMAE: 2}}}
+}
+
+// A replay of a workload in shadow tells what acting would have done, and how
+// often the gate would have let it.
+func TestShadowIsReplayedAsIfItActed(t *testing.T) {
+	past := history(3, daily)
+	for _, tt := range []struct {
+		model models.Model
+		want  float64
+	}{
+		{foreseeing{load: daily, spread: 1}, 1},
+		{unproved{foreseeing{load: daily, spread: 1}}, 0},
+	} {
+		var reports []backtest.Report
+		for _, shadow := range []bool{false, true} {
+			w := workload(tt.model)
+			w.Rules.Shadow = shadow
+			replay, err := backtest.Run(t.Context(), w, past, 24*time.Hour, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			report, err := backtest.NewReport(replay, setting, nil, -1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if math.Abs(report.Predicted-tt.want) > 1e-9 {
+				t.Errorf("%T, shadow %t: acted on at %v of the instants; want %v", tt.model, shadow, report.Predicted, tt.want)
+			}
+			reports = append(reports, report)
+		}
+		if a, b := reports[0].Policies[0].PodHours, reports[1].Policies[0].PodHours; a != b {
+			t.Errorf("%T: %v pod-hours, %v in shadow; want the same", tt.model, a, b)
+		}
+	}
+}
+
 func TestRunSaysWhatIsMissing(t *testing.T) {
 	w := workload(models.NewNaive(models.Options{Levels: []float64{0.9}}))
 	if _, err := backtest.Run(t.Context(), w, history(1, daily), 48*time.Hour, nil); err == nil {

@@ -51,7 +51,6 @@ func newPlayer(r Replay, s Setting) player {
 // predictive is the product's policy at a quantile; 0 is the median.
 func (p player) predictive(name string, quantile float64) (Outcome, error) {
 	rules := p.Workload.Rules
-	rules.Shadow = false // a replay asks what acting would have done
 	rules.Quantile = quantile
 	plans := make([]forecast.Snapshot, len(p.Origins))
 	for i, o := range p.Origins {

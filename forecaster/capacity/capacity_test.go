@@ -38,6 +38,7 @@ func TestToReplicas(t *testing.T) {
 		{"rises from nothing", 0, []float64{9, 9, 9}, up2, []int{1, 2, 4}},
 		{"a small factor still rises", 2, []float64{9, 9}, with(func(p *capacity.Policy) { p.UpMaxFactorPerStep = 1.1 }), []int{3, 4}},
 		{"prewarm looks ahead", 1, []float64{1, 1, 1, 8, 1}, with(func(p *capacity.Policy) { p.PrewarmWindowSteps = 2 }), []int{1, 8, 8, 8, 1}},
+		{"prewarm may look as far as it likes", 1, []float64{1, 1, 1, 8, 1}, with(func(p *capacity.Policy) { p.PrewarmWindowSteps = math.MaxInt }), []int{8, 8, 8, 8, 1}},
 		{"bounds come last", 50, []float64{0, 99}, with(func(p *capacity.Policy) { p.DownMaxPercentPerStep = 10; p.MinReplicas = 3; p.MaxReplicas = 20 }), []int{20, 20}},
 		{"bounds hold a fall", 4, []float64{0, 0}, with(func(p *capacity.Policy) { p.MinReplicas = 3 }), []int{3, 3}},
 		{"NaN holds", 7, []float64{nan, 2, nan}, wide, []int{7, 2, 2}},

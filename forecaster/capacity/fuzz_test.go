@@ -17,7 +17,7 @@ func FuzzToReplicas(f *testing.F) {
 	f.Fuzz(func(t *testing.T, prev int, target, headroom float64, lo, hi int, up float64, down, prewarm int, raw []byte) {
 		p := capacity.Policy{
 			TargetPerPod: target, Headroom: headroom, MinReplicas: lo, MaxReplicas: hi,
-			UpMaxFactorPerStep: up, DownMaxPercentPerStep: down, PrewarmWindowSteps: prewarm % 50,
+			UpMaxFactorPerStep: up, DownMaxPercentPerStep: down, PrewarmWindowSteps: prewarm,
 		}
 		var load []float64
 		for ; len(raw) >= 8; raw = raw[8:] {
@@ -33,7 +33,7 @@ func FuzzToReplicas(f *testing.F) {
 		if len(got) != len(load) {
 			t.Fatalf("%d counts for %d steps", len(got), len(load))
 		}
-		before := max(prev, 0)
+		before := min(max(prev, 0), capacity.MaxCount) // more there cannot be
 		for i, n := range got {
 			if n < lo || n > hi {
 				t.Fatalf("step %d: %d is outside [%d, %d]", i, n, lo, hi)

@@ -47,8 +47,8 @@ func plan(prev int, forecast []float64, p Policy) []Step {
 	prev = min(max(prev, 0), MaxCount)
 	steps := make([]Step, len(forecast))
 	for i := range forecast {
-		window := forecast[i:min(i+p.PrewarmWindowSteps+1, len(forecast))]
-		steps[i] = p.step(prev, window)
+		ahead := min(p.PrewarmWindowSteps, len(forecast)-1-i) // never their sum, which may be beyond an int
+		steps[i] = p.step(prev, forecast[i:i+ahead+1])
 		prev = steps[i].Replicas
 	}
 	return steps

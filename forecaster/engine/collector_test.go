@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/kedastral/kedastral/forecaster/engine"
+	"github.com/kedastral/kedastral/forecaster/models"
 )
 
 // values is what the collector tells, one line a series.
@@ -127,6 +129,46 @@ func TestForecastsAsMetricsAreNeverStale(t *testing.T) {
 		pass(2 * time.Minute)
 		if web, other := told(); !web || !other {
 			t.Errorf("with data again, told of web: %t, of other: %t; want both", web, other)
+		}
+	})
+}
+
+// scored is a model that has a record for as long as it is told to.
+type scored struct {
+	model
+
+	record func() models.Score
+}
+
+func (m *scored) Score() models.Score { return m.record() }
+
+// A record ends with the snapshots that had one: the history may begin anew.
+func TestMetricsOfTheRecordEndWithIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewRegistry()
+		o := options()
+		o.Metrics = engine.NewMetrics(reg)
+		var forgotten atomic.Bool
+		w := workload("shop/web")
+		w.NewModel = func() (models.Model, error) {
+			return &scored{model{predict: repeat}, func() models.Score {
+				if forgotten.Load() {
+					return models.Score{}
+				}
+				return models.Score{Origins: 5, Blocks: []models.BlockScore{{
+					From: 0, To: 1, MAE: 1, LastValueMAE: 2, SeasonalMAE: 2, Levels: []models.LevelScore{{Level: 0.9, Coverage: 0.8}},
+				}}}
+			}}, nil
+		}
+		begin(t, o, w)
+		for _, want := range []int{1, 0} {
+			pass(2 * time.Minute)
+			for name, each := range map[string]int{"skill": 2, "coverage_ratio": 1} {
+				if n, err := testutil.GatherAndCount(reg, "kedastral_forecaster_"+name); err != nil || n != want*each {
+					t.Errorf("%s has %d series (%v); want %d", name, n, err, want*each)
+				}
+			}
+			forgotten.Store(true)
 		}
 	})
 }

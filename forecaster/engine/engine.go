@@ -124,18 +124,17 @@ func (e *Engine) Run(ctx context.Context) error {
 // loop runs one workload's ticks, one after the other. The first is the one
 // that was due last, however long ago.
 func (e *Engine) loop(ctx context.Context, k *worker) {
-	delay := e.Settle + k.jitter()
-	due := func() time.Time { return k.due(e.Clock.Now().Add(-delay)) }
+	due := func() time.Time { return k.due(e.Clock.Now().Add(-k.delay)) }
 	var at time.Time
 	for {
 		if !e.acquire(ctx) {
 			return
 		}
-		at = k.skipTo(at, due())
+		at = k.skipTo(ctx, at, due())
 		e.tick(ctx, k, at)
 		<-e.slots
-		at = k.skipTo(at.Add(k.Interval), due().Add(k.Interval))
-		if at = e.await(ctx, k, at, delay); ctx.Err() != nil {
+		at = k.skipTo(ctx, at.Add(k.Interval), due().Add(k.Interval))
+		if at = e.await(ctx, k, at); ctx.Err() != nil {
 			return
 		}
 	}
@@ -145,13 +144,13 @@ func (e *Engine) loop(ctx context.Context, k *worker) {
 // every interval at the latest. A tick that is two intervals ahead is one that a
 // clock set back has moved away; the one that is next by the clock as it now is
 // takes its place, or the workload would be silent until the clock has caught up.
-func (e *Engine) await(ctx context.Context, k *worker, at time.Time, delay time.Duration) time.Time {
+func (e *Engine) await(ctx context.Context, k *worker, at time.Time) time.Time {
 	for {
 		now := e.Clock.Now()
-		left := at.Add(delay).Sub(now)
+		left := at.Add(k.delay).Sub(now)
 		if left > 2*k.Interval { // less is waited out: clocks are set by a little now and then
-			at = k.due(now.Add(-delay)).Add(k.Interval)
-			k.log.WarnContext(ctx, "the clock was set back", "by", left-at.Add(delay).Sub(now), "next", at)
+			at = k.due(now.Add(-k.delay)).Add(k.Interval)
+			k.log.WarnContext(ctx, "the clock was set back", "by", left-at.Add(k.delay).Sub(now), "next", at)
 			continue
 		}
 		if left <= 0 || e.Clock.Sleep(ctx, min(left, k.Interval)) != nil {
@@ -220,7 +219,7 @@ func (e *Engine) inherited() bool {
 			return false
 		case err != nil:
 			continue
-		case s.Age(e.Clock.Now()) >= 2*s.Interval():
+		case s.Overdue(e.Clock.Now()):
 			overdue++
 		}
 		served++

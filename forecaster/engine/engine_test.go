@@ -86,6 +86,34 @@ func TestTicksAreAligned(t *testing.T) {
 	})
 }
 
+// A forecast is as late as its data takes to be complete. However long that is,
+// a scaler that asks four times a minute never finds one overdue while every
+// tick publishes.
+func TestSettlingIsNotLateness(t *testing.T) {
+	for _, settle := range []time.Duration{0, 15 * time.Second, time.Minute, 3 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			o := options()
+			o.Settle = settle
+			w := workload("shop/web")
+			w.Source.(*source).now = func() time.Time { return time.Now().Add(-settle) } // what is not settled is not told
+			e := begin(t, o, w)
+			pass(settle + 2*time.Minute)
+			for range 240 {
+				s := latest(t, e, "shop/web")
+				if fetched := time.Now().Add(16 * time.Second); s.Overdue(fetched) {
+					t.Fatalf("settling in %v: %v old, and overdue", settle, s.Age(fetched))
+				}
+				pass(time.Second)
+			}
+			w.Source.(*source).fail(errors.New("connection refused"))
+			pass(o.MaxDataAge + 2*time.Minute)
+			if s, ok, err := o.Store.GetLatest(t.Context(), "shop/web"); !ok || err != nil || !s.Overdue(time.Now()) {
+				t.Errorf("settling in %v: two minutes after the last, %v old, it is not overdue (%v)", settle, s.Age(time.Now()), err)
+			}
+		})
+	}
+}
+
 // Two processes, one of them running for long and one just started, publish
 // the same bytes: what a snapshot says is a function of history alone.
 func TestTwoEnginesPublishTheSame(t *testing.T) {

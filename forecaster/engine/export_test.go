@@ -27,5 +27,5 @@ func (e *Engine) Cycle(ctx context.Context, at time.Time) {
 // at.
 func (e *Engine) Await(ctx context.Context, workload string, at time.Time) time.Time {
 	k := e.workers[workload]
-	return e.await(ctx, k, at, e.Settle+k.jitter())
+	return e.await(ctx, k, at)
 }

@@ -62,6 +62,12 @@ func (s *source) fail(err error) {
 	s.err = err
 }
 
+func (s *source) delay(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wait = d
+}
+
 // model is a fake whose parts are functions; it has skill unless told.
 type model struct {
 	train   func(context.Context, features.Frame) error

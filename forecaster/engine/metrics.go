@@ -104,7 +104,7 @@ func (m *Metrics) collected(workload string, ok bool) {
 
 // warned shows which kinds of warnings the source has about a metric.
 func (m *Metrics) warned(workload string, kinds map[string]bool) {
-	for _, kind := range []string{adapters.WarnAverage, adapters.WarnClockSkew, adapters.WarnCounter, adapters.WarnNegative} {
+	for _, kind := range []string{adapters.WarnAverage, adapters.WarnClockSkew, adapters.WarnCounter, adapters.WarnNegative, adapters.WarnReplicas} {
 		on := 0.0
 		if kinds[kind] {
 			on = 1
@@ -151,6 +151,7 @@ func (m *Metrics) published(s forecast.Snapshot) {
 	}
 	if s.Skill == nil {
 		m.skill.DeletePartialMatch(prometheus.Labels{"workload": w})
+		m.coverage.DeletePartialMatch(prometheus.Labels{"workload": w})
 		return
 	}
 	m.skill.WithLabelValues(w, "better").Set(s.Skill.Overall)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -24,7 +25,10 @@ type worker struct {
 	log        *slog.Logger
 	clock      Clock
 	maxDataAge time.Duration
+	delay      time.Duration    // from a tick's instant until it is due
 	history    series.DataFrame // of the last successful read, moved on to the last tick
+	suspect    map[string]bool  // the kinds of warnings at the last tick
+	punctual   int              // times in a row that no tick had to be skipped
 
 	mu   sync.Mutex
 	last outcome
@@ -44,7 +48,8 @@ type outcome struct {
 }
 
 func newWorker(w Workload, o Options) *worker {
-	k := &worker{Workload: w, store: o.Store, metrics: o.Metrics, log: o.Log.With("workload", w.Name), clock: o.Clock, maxDataAge: o.MaxDataAge}
+	k := &worker{Workload: w, store: o.Store, metrics: o.Metrics, log: o.Log.With("workload", w.Name), clock: o.Clock, maxDataAge: o.MaxDataAge, delay: o.Settle + w.jitter()}
+	k.punctual = round // so that the first that is skipped is told
 	k.pipeline = &Pipeline{w: w, metrics: o.Metrics}
 	k.metrics.skipped(w.Name, 0) // a counter that begins with its first event hides it from increase()
 	return k
@@ -81,7 +86,7 @@ func (k *worker) guarded(ctx context.Context, at time.Time) (s forecast.Snapshot
 	var inner error
 	err = guard(tickStage, func() error {
 		s, d, inner = k.forecast(ctx, at)
-		warnings = k.warned()
+		warnings = k.warned(ctx)
 		return nil
 	})
 	if err == nil {
@@ -142,8 +147,9 @@ func (k *worker) collect(ctx context.Context, at time.Time) error {
 	return err
 }
 
-// warned is what the source says looks wrong although it could be read.
-func (k *worker) warned() []string {
+// warned is what the source says looks wrong although it could be read. The log
+// tells of each kind when it begins: its text may hold numbers of the tick.
+func (k *worker) warned(ctx context.Context) []string {
 	warner, ok := k.Source.(adapters.Warner)
 	if !ok {
 		return nil
@@ -151,9 +157,13 @@ func (k *worker) warned() []string {
 	kinds := make(map[string]bool)
 	var texts []string
 	for _, w := range warner.Warnings() {
+		if !k.suspect[w.Kind] && !kinds[w.Kind] {
+			k.log.WarnContext(ctx, "the metric looks wrong", "kind", w.Kind, "seen", w.Text)
+		}
 		kinds[w.Kind] = true
 		texts = append(texts, w.Text)
 	}
+	k.suspect = kinds
 	k.metrics.warned(k.Name, kinds)
 	return texts
 }
@@ -165,6 +175,7 @@ func (k *worker) put(ctx context.Context, s forecast.Snapshot) (forecast.Snapsho
 		if err := k.tooOld(s, s.GeneratedAt); err != nil {
 			return err
 		}
+		s.DelaySeconds = int(math.Ceil(k.delay.Seconds()))
 		s.Received = k.clock.Now()
 		s.AgeAtReceipt = max(0, s.Received.Sub(s.GeneratedAt))
 		return k.store.Put(ctx, s)
@@ -207,13 +218,18 @@ func (k *worker) tell(ctx context.Context, before outcome, now error, published 
 	}
 }
 
+// round is how often skipTo is asked around one tick: before it and after it.
+const round = 2
+
 // skipTo counts the ticks between the one that is wanted, if any is, and the
-// one there is still time for, and returns that.
-func (k *worker) skipTo(wanted, due time.Time) time.Time {
+// one there is still time for, and returns that. It tells of them where a whole
+// round before skipped none.
+func (k *worker) skipTo(ctx context.Context, wanted, due time.Time) time.Time {
 	switch {
 	case wanted.IsZero():
 		return due
 	case !due.After(wanted):
+		k.punctual++
 		return wanted
 	}
 	skipped := int(due.Sub(wanted) / k.Interval)
@@ -221,6 +237,11 @@ func (k *worker) skipTo(wanted, due time.Time) time.Time {
 	k.last.skipped += skipped
 	k.mu.Unlock()
 	k.metrics.skipped(k.Name, skipped)
-	k.log.Warn("ticks skipped: the one before took too long", "skipped", skipped, "next", due)
+	level := slog.LevelDebug
+	if k.punctual >= round {
+		level = slog.LevelWarn
+	}
+	k.punctual = 0
+	k.log.Log(ctx, level, "ticks skipped: the one before took too long", "skipped", skipped, "next", due)
 	return due
 }

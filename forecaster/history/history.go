@@ -69,8 +69,9 @@ func (t through) Put(ctx context.Context, s forecast.Snapshot) error {
 	return nil
 }
 
-// Record remembers a valid snapshot. One older than the newest known of its
-// workload is left out.
+// Record remembers a valid snapshot. One that does not replace the newest known
+// of its workload is left out, as the store does; one that was dated by a clock
+// that was set back takes the place of all that is still to come by it.
 func (r *Recorder) Record(s forecast.Snapshot) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,9 +80,10 @@ func (r *Recorder) Record(s forecast.Snapshot) {
 		t = newTrack(s, r.keep, r.bytes)
 		r.tracks[s.Workload] = t
 	}
-	if s.GeneratedAt.Before(t.newest.GeneratedAt) {
+	if !s.Replaces(forecast.Snapshot{GeneratedAt: t.newest.GeneratedAt}) {
 		return
 	}
+	t.events = slices.DeleteFunc(t.events, func(e Event) bool { return e.At.After(s.GeneratedAt) })
 	t.noteMode(s)
 	t.newest = newestOf(s)
 	t.ring.record(s)
@@ -162,15 +164,8 @@ func newestOf(s forecast.Snapshot) Newest {
 // At is the largest count within [now, now+ahead), the count of now for ahead
 // 0. It is not ok once the plan has nothing more to say.
 func (n Newest) At(now time.Time, ahead time.Duration) (replicas int, ok bool) {
-	if n.Step <= 0 || now.Before(n.GeneratedAt) {
-		now = n.GeneratedAt
-	}
-	first := int(now.Sub(n.GeneratedAt) / max(n.Step, 1))
-	if first >= len(n.Replicas) {
-		return 0, false
-	}
-	last := int(now.Add(max(ahead, 1)-1).Sub(n.GeneratedAt)/n.Step) + 1
-	return int(slices.Max(n.Replicas[first:min(last, len(n.Replicas))])), true
+	most, ok := forecast.Highest(n.Replicas, n.Step, max(0, now.Sub(n.GeneratedAt)), ahead)
+	return int(most), ok
 }
 
 // upper is the quantile that is shown as the forecast's upper end: 0.95 where

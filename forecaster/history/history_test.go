@@ -126,6 +126,50 @@ func report(r *history.Recorder, until time.Time, workload string, q history.Que
 	return history.Reporter{Recorder: r, Loads: loads{until}}.Report(workload, q)
 }
 
+// A clock set back leaves a past that is still to come. What is recorded by the
+// clock as it is now takes its place, as it does in the store.
+func TestAClockSetBack(t *testing.T) {
+	r := history.New(4*time.Hour, 1)
+	store := r.Through(storage.NewMemory())
+	put := func(at, received time.Time, load float64, mode forecast.Mode) {
+		s := snapshot(at, load)
+		s.Received, s.Mode = received, mode
+		if err := store.Put(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	early, back := noon.Add(-90*time.Minute), noon.Add(-time.Hour)
+	put(early, early, 300, forecast.Predictive)
+	for i := range 60 {
+		at := noon.Add(time.Duration(i) * time.Minute)
+		put(at, at, 900, forecast.Reactive)
+	}
+	put(back, back, 100, forecast.Predictive)
+	put(back.Add(-time.Minute), back, 500, forecast.Shadow) // an older one that comes late
+	if n, _ := r.Newest("shop/web"); !n.GeneratedAt.Equal(back) {
+		t.Errorf("the newest is of %v; want %v", n.GeneratedAt, back)
+	}
+	rep, err := report(r, back, "shop/web", history.Query{Now: back.Add(time.Minute), Window: 4 * time.Hour, Points: 241})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range rep.Replicas {
+		want, at := math.NaN(), rep.Start.Add(time.Duration(i)*time.Minute)
+		switch {
+		case at.Equal(early):
+			want = 30
+		case at.Equal(back):
+			want = 10
+		}
+		if n != want && !(math.IsNaN(n) && math.IsNaN(want)) {
+			t.Errorf("asked for at %v: %v; want %v", at, n, want)
+		}
+	}
+	if len(rep.Events) != 1 || rep.Events[0].Mode != forecast.Predictive {
+		t.Errorf("events %+v; want the change to predictive alone", rep.Events)
+	}
+}
+
 func TestReportKeepsPeaksWhenThinned(t *testing.T) {
 	r := history.New(24*time.Hour, 1)
 	rep, err := report(r, noon, "shop/web", history.Query{Now: noon, Window: time.Hour, Points: 13})

@@ -79,8 +79,8 @@ func (r *ring) slot(at time.Time) int {
 	return int(((at.UnixNano()/int64(r.spacing))%n + n) % n)
 }
 
-// record keeps a snapshot whose instant is on the grid and not before the
-// newest one.
+// record keeps a snapshot whose instant is on the grid. What is kept of later
+// instants, of a clock that was set back, is lost.
 func (r *ring) record(s forecast.Snapshot) {
 	at := s.GeneratedAt
 	if len(r.replicas) == 0 || at.UnixNano()%int64(r.spacing) != 0 {
@@ -90,6 +90,10 @@ func (r *ring) record(s forecast.Snapshot) {
 		missed := min(int(at.Sub(r.last)/r.spacing), len(r.replicas))
 		for i := range missed {
 			r.blank(r.slot(at.Add(-time.Duration(i) * r.spacing)))
+		}
+		ahead := min(int(r.last.Sub(at)/r.spacing), len(r.replicas))
+		for i := range ahead {
+			r.blank(r.slot(r.last.Add(-time.Duration(i) * r.spacing)))
 		}
 	}
 	r.last = at

@@ -57,7 +57,7 @@ func (m *Memory) Dates(workload string) (generated, next time.Time) {
 	if !ok {
 		return time.Time{}, time.Time{}
 	}
-	return s.GeneratedAt, s.GeneratedAt.Add(s.Interval())
+	return s.GeneratedAt, s.GeneratedAt.Add(s.Interval() + s.Delay())
 }
 
 // clone copies all that a snapshot points to. A snapshot is some hundred

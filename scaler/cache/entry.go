@@ -79,8 +79,7 @@ func outlives(s, held forecast.Snapshot) bool {
 	if s.Received.IsZero() {
 		return false
 	}
-	age := held.Age(s.Received)
-	return age >= 2*held.Interval() && s.Age(s.Received) < age
+	return held.Overdue(s.Received) && s.Age(s.Received) < held.Age(s.Received)
 }
 
 // outcome is what became of a fetch.

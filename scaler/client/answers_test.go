@@ -48,6 +48,9 @@ func TestBadAnswers(t *testing.T) {
 		{"its fault", problem(errors.New("secret")), other, "status"},
 		{"500", status(500, "oops"), other, "status"},
 		{"404 of a proxy", status(404, "<html>"), other, "status"},
+		{"502 of a proxy", status(502, "<html>"), other, "unreachable"},
+		{"503 of a mesh", status(503, "no healthy upstream"), other, "unreachable"},
+		{"504 of a proxy", status(504, ""), other, "unreachable"},
 		{"429", status(429, "slow down"), other, "unreachable"},
 		{"redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://elsewhere.invalid/", http.StatusFound)

@@ -91,6 +91,12 @@ func (c *Client) read(resp *http.Response, e *endpoint, workload string) (foreca
 	case code == http.StatusTooManyRequests:
 		after, _ := strconv.Atoi(resp.Header.Get("Retry-After")) // a date or nothing is no wish
 		return forecast.Snapshot{}, &unreachable{forecast.ReadProblem(resp), time.Duration(min(max(after, 0), 3600)) * time.Second}
+	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
+		err := forecast.ReadProblem(resp)
+		if forecast.Status(err) == http.StatusInternalServerError {
+			err = &unreachable{err: err} // no words of a forecaster's: a proxy speaks for one that it cannot reach
+		}
+		return forecast.Snapshot{}, err
 	case code >= 300 && code < 400:
 		return forecast.Snapshot{}, fmt.Errorf("HTTP status %d: %w", code, errRedirect)
 	case code == http.StatusUnauthorized && c.token != nil:

@@ -5,7 +5,8 @@
 // first, and one that cannot be reached is left alone for a while that doubles
 // with each failure, so a forecaster that hangs costs its time-out once and not
 // with every question. An answer about one workload, even a bad one, says
-// nothing about the others and stops nobody from asking.
+// nothing about the others and stops nobody from asking. Nor does a snapshot that
+// is overdue, which may be the fault of the one that serves it.
 //
 // Forecasters may also be shards that compute a part each. Then those that
 // package shard ranks first are asked first, and there is none that all prefer.
@@ -95,34 +96,40 @@ func New(m *Metrics, o Options) (*Client, error) {
 	return c, nil
 }
 
-// Latest asks the forecasters in turn until one has a snapshot: the one that
-// answered last first or, where they are shards, the workload's owner. The
+// Latest asks the forecasters in turn until one has a snapshot that is not
+// overdue: the one that answered last first or, where they are shards, the
+// workload's owner. Where every snapshot is overdue it is the youngest. The
 // error joins what each of them said.
 func (c *Client) Latest(ctx context.Context, workload string) (forecast.Snapshot, error) {
 	if _, _, err := forecast.ParseWorkload(workload); err != nil {
 		return forecast.Snapshot{}, err
 	}
 	var errs []error
-	said := 0
+	var youngest forecast.Snapshot
+	said, from := 0, -1
 	for _, at := range c.order(workload) {
 		e := c.endpoints[at]
 		s, err := c.try(ctx, e, workload)
-		if err == nil {
-			c.preferred.Store(int32(at)) //nolint:gosec // an index of a short list
-			return s, nil
+		if err != nil {
+			errs = append(errs, fmt.Errorf("forecaster %s: %w", e.host, err))
+		} else if from < 0 || s.AgeAtReceipt < youngest.AgeAtReceipt {
+			youngest, from = s, at
 		}
-		errs = append(errs, fmt.Errorf("forecaster %s: %w", e.host, err))
-		if ctx.Err() != nil {
-			break // the caller has gone; the others are not to blame
+		if ctx.Err() != nil || from == at && !s.Overdue(s.Received) {
+			break // the caller has gone, and the others are not to blame; or this will do
 		}
 		if !elsewhere(err) {
 			said++
 		}
 		if c.Sharded && said >= shard.Copies {
-			break // who computes the workload has no snapshot of it; the others even less
+			break // who computes the workload has nothing better; the others even less
 		}
 	}
-	return forecast.Snapshot{}, fmt.Errorf("asking for %s: %w", workload, errors.Join(errs...))
+	if from < 0 {
+		return forecast.Snapshot{}, fmt.Errorf("asking for %s: %w", workload, errors.Join(errs...))
+	}
+	c.preferred.Store(int32(from)) //nolint:gosec // an index of a short list
+	return youngest, nil
 }
 
 // order is whom to ask, first things first. Shards are asked by rank even

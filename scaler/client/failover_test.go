@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -93,5 +94,89 @@ func TestCallersLeavingBlameNobody(t *testing.T) {
 	slow.Store(false)
 	if _, err := c.Latest(t.Context(), "shop/web"); err != nil {
 		t.Errorf("Latest() = %v; want a snapshot", err)
+	}
+}
+
+// TestAProxyIsNoForecaster: one that answers for a forecaster that it cannot
+// reach does not make it look alive, and the forecaster's own 503 does.
+func TestAProxyIsNoForecaster(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc
+		up     float64
+	}{
+		"proxy":      {status(http.StatusServiceUnavailable, "no healthy upstream"), 0},
+		"forecaster": {problem(forecast.ErrNotReady), 1},
+	} {
+		c := dial(t, time.Second, tt.answer)
+		if _, err := c.Latest(t.Context(), "shop/web"); err == nil || strings.Contains(err.Error(), "no forecast yet") != (tt.up == 1) {
+			t.Errorf("%s: Latest() = %v; want its own 503 told apart", name, err)
+		}
+		families, err := c.reg.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "kedastral_scaler_forecaster_up" && f.GetMetric()[0].GetGauge().GetValue() != tt.up {
+				t.Errorf("%s: %v; want %v", name, f.GetMetric()[0], tt.up)
+			}
+		}
+	}
+}
+
+// TestOverdueSnapshotsAreNoReasonToStop: a forecaster that answers but makes
+// nothing new any more must not hide another that does.
+func TestOverdueSnapshotsAreNoReasonToStop(t *testing.T) {
+	aged := func(age *atomic.Int64, asked *atomic.Int32) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			asked.Add(1)
+			old := time.Duration(age.Load()) * time.Second
+			s := sample(r.FormValue("workload"))
+			s.GeneratedAt = s.GeneratedAt.Add(-old.Truncate(time.Minute))
+			serveSnapshot(w, r, s, old)
+		}
+	}
+	var ages [2]atomic.Int64
+	var asked [2]atomic.Int32
+	c := dial(t, time.Second, aged(&ages[0], &asked[0]), aged(&ages[1], &asked[1]))
+	for _, tt := range []struct {
+		name  string
+		ages  [2]int64 // of what each forecaster has; a newer one is due every 60 s
+		want  time.Duration
+		asked [2]int32
+	}{
+		{"the first is fresh", [2]int64{119, 0}, 119 * time.Second, [2]int32{1, 0}},
+		{"the first is overdue", [2]int64{120, 30}, 30 * time.Second, [2]int32{1, 1}},
+		{"the one that was fresh is asked first", [2]int64{500, 30}, 30 * time.Second, [2]int32{0, 1}},
+		{"both are overdue", [2]int64{300, 400}, 300 * time.Second, [2]int32{1, 1}},
+		{"as old", [2]int64{400, 400}, 400 * time.Second, [2]int32{1, 1}},
+	} {
+		for i := range ages {
+			ages[i].Store(tt.ages[i])
+			asked[i].Store(0)
+		}
+		s, err := c.Latest(t.Context(), "shop/web")
+		if err != nil || s.AgeAtReceipt != tt.want {
+			t.Errorf("%s: a snapshot %v old, %v; want the younger, %v old", tt.name, s.AgeAtReceipt, err, tt.want)
+		}
+		if got := [2]int32{asked[0].Load(), asked[1].Load()}; got != tt.asked {
+			t.Errorf("%s: asked them %v times; want %v", tt.name, got, tt.asked)
+		}
+	}
+}
+
+// TestOverdueIsBetterThanNothing: where no other forecaster has a snapshot.
+func TestOverdueIsBetterThanNothing(t *testing.T) {
+	overdue := func(w http.ResponseWriter, r *http.Request) {
+		serveSnapshot(w, r, sample(r.FormValue("workload")), 5*time.Minute)
+	}
+	for name, other := range map[string]http.HandlerFunc{
+		"not ready": problem(forecast.ErrNotReady), "unknown": problem(forecast.ErrNotFound), "500": status(500, ""),
+	} {
+		c := dial(t, time.Second, overdue, other)
+		for range 2 {
+			if s, err := c.Latest(t.Context(), "shop/web"); err != nil || s.AgeAtReceipt != 5*time.Minute {
+				t.Errorf("the other %s: a snapshot %v old, %v; want the overdue one", name, s.AgeAtReceipt, err)
+			}
+		}
 	}
 }

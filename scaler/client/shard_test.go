@@ -131,3 +131,22 @@ func TestCountChanges(t *testing.T) {
 		lookAround("at last")
 	}
 }
+
+// TestOverdueShardsAskTwo: when the owner has nothing new its backup is asked,
+// and no shard that does not compute the workload.
+func TestOverdueShardsAskTwo(t *testing.T) {
+	var asked atomic.Int32
+	var urls []*url.URL
+	for range 9 {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			serveSnapshot(w, r, sample(r.FormValue("workload")), time.Duration(300-asked.Add(1))*time.Second)
+		}))
+		t.Cleanup(server.Close)
+		urls = append(urls, parse(t, server.URL))
+	}
+	c := connect(t, client.Options{URLs: urls, Sharded: true, Timeout: 5 * time.Second})
+	s, err := c.Latest(t.Context(), "shop/web")
+	if err != nil || s.AgeAtReceipt != 298*time.Second || asked.Load() != shard.Copies {
+		t.Errorf("Latest() = %v old, %v after %d questions; want the younger of two", s.AgeAtReceipt, err, asked.Load())
+	}
+}

@@ -9,7 +9,9 @@
 // What is not known is an error, never a small number: on an error the HPA
 // refuses to scale down and lets other triggers scale up. Between knowing and
 // not knowing lies the held state, in which a count may rise but not fall; see
-// [Fresh], [Held] and [Stale].
+// [Fresh], [Held] and [Stale]. What was planned since the snapshot was last
+// fresh counts there, whether it was told or not, so that a scaler that starts
+// then answers no less than the one before it.
 //
 // IsActive follows the count that GetMetrics would answer. In the held state
 // that count is at least the last one, so what was active stays active, and
@@ -133,7 +135,9 @@ func (s *Server) verdict(ctx context.Context, ref *pb.ScaledObjectRef) (*target,
 		if !v.answered {
 			return t, v, v.why
 		}
+		return t, v, nil
 	}
+	s.reach(ctx, t, snapshot)
 	return t, v, nil
 }
 

@@ -273,3 +273,30 @@ func TestHitPathAllocations(t *testing.T) {
 		t.Errorf("%v allocations for an answer from memory; want at most 4", n)
 	}
 }
+
+// A lead time that no plan reaches is told once: the peak it was set for comes
+// into sight later than asked.
+func TestLeadTimeBeyondTheHorizonIsTold(t *testing.T) {
+	b := set(t, nil) // of five minutes
+	b.book.write(plan("shop/long", origin, 1, 2, 3, 4, 5))
+	b.book.write(plan("shop/short", origin, 1, 2, 3, 4))
+	for range 3 {
+		for _, name := range []string{"long", "short"} {
+			if _, err := b.ask(t, ref(name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := b.ask(t, ref("long", "leadTime", "301s")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var told []string
+	for line := range strings.Lines(b.log.String()) {
+		if strings.Contains(line, "lead time reaches beyond the plan") {
+			told = append(told, line)
+		}
+	}
+	if len(told) != 2 || !strings.Contains(told[0], "scaled_object=short lead_time=5m0s horizon=4m0s") || !strings.Contains(told[1], "scaled_object=long lead_time=5m1s horizon=5m0s") {
+		t.Errorf("told %q; want short's and the longer one of long's, once each", told)
+	}
+}

@@ -27,6 +27,10 @@ var (
 		codes.Unavailable, "too_old",
 		"forecast older than STALE_AFTER: check that the forecaster runs and its metric source answers",
 	}
+	impatient = &refusal{
+		codes.Unavailable, "stale_after",
+		"forecast older than STALE_AFTER before its next one is late: raise STALE_AFTER above the forecaster's SCRAPE_INTERVAL and twice its INTERVAL",
+	}
 	expired = &refusal{
 		codes.Unavailable, "expired",
 		"forecast's horizon has passed: check that the forecaster runs and its metric source answers",

@@ -15,8 +15,8 @@ type State int32
 
 // The states of a workload.
 const (
-	Fresh State = iota + 1 // younger than twice its interval: the plan is followed both ways
-	Held                   // older, within STALE_AFTER and its horizon: followed up, never down
+	Fresh State = iota + 1 // not overdue: the plan is followed both ways
+	Held                   // older, within STALE_AFTER and its horizon: followed up, never down, by whichever scaler
 	Stale                  // older, expired, invalid or never seen: the fallback, or an error
 )
 
@@ -65,13 +65,24 @@ func decide(q question, s forecast.Snapshot, err error) verdict {
 		return q.stale(expired)
 	case err != nil || replicas < 0 || replicas > math.MaxInt32:
 		return q.stale(invalid)
+	case age > q.staleAfter && !s.Overdue(q.now):
+		return q.stale(impatient)
 	case age > q.staleAfter:
 		return q.stale(tooOld)
-	case age < 2*s.Interval():
+	case !s.Overdue(q.now):
 		return verdict{state: Fresh, replicas: replicas, answered: true}
 	default:
-		return verdict{state: Held, replicas: max(replicas, q.last), answered: true}
+		return verdict{state: Held, replicas: max(replicas, passed(s, age), q.last), answered: true}
 	}
+}
+
+// passed is the most that was planned since the snapshot was last fresh: what a
+// scaler that was asked all the time has told by now. One that was restarted,
+// or whose trigger was changed, remembers nothing, and answers no less.
+func passed(s forecast.Snapshot, age time.Duration) int {
+	fresh := s.FreshFor() - 1
+	n, _ := s.Highest(fresh, age-fresh) // not ok only where the horizon does not cover now, either
+	return n
 }
 
 func (q question) stale(why *refusal) verdict {

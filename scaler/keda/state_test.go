@@ -3,6 +3,7 @@ package keda
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -34,9 +35,9 @@ func TestDecide(t *testing.T) {
 		{"new", 0, 0, 0, verdict{state: Fresh, replicas: 10, answered: true}},
 		{"fresh follows the plan down", 119 * time.Second, 0, 50, verdict{state: Fresh, replicas: 10, answered: true}},
 		{"held from twice the interval", 2 * time.Minute, 0, 0, verdict{state: Held, replicas: 10, answered: true}},
-		{"held is never below what was told", 29 * time.Minute, 0, 9, verdict{state: Held, replicas: 9, answered: true}},
-		{"held rises with the plan", 6 * time.Minute, 0, 3, verdict{state: Held, replicas: 9, answered: true}},
-		{"held to the last instant", 30 * time.Minute, 0, 0, verdict{state: Held, replicas: 5, answered: true}},
+		{"held is never below what was told", 29 * time.Minute, 0, 12, verdict{state: Held, replicas: 12, answered: true}},
+		{"held is never below what it would have told", 29 * time.Minute, 0, 0, verdict{state: Held, replicas: 10, answered: true}},
+		{"held to the last instant", 30 * time.Minute, 0, 3, verdict{state: Held, replicas: 10, answered: true}},
 		{"too old is an error", 30*time.Minute + 1, 0, 9, verdict{state: Stale, why: tooOld}},
 		{"too old with a fallback", 30*time.Minute + 1, 4, 9, verdict{state: Stale, replicas: 4, why: tooOld, answered: true}},
 		{"horizon over", time.Hour, 0, 9, verdict{state: Stale, why: expired}},
@@ -45,6 +46,56 @@ func TestDecide(t *testing.T) {
 		q := question{now: origin.Add(tt.age), staleAfter: stale, lead: lead, fallback: tt.fallback, last: tt.last}
 		if got := decide(q, hour(origin), nil); got != tt.want {
 			t.Errorf("%s: decide(age %v) = %+v; want %+v", tt.name, tt.age, got, tt.want)
+		}
+	}
+}
+
+// TestDecideStaleBeforeOverdue: a STALE_AFTER shorter than the forecaster needs
+// is told apart from a forecaster that is late.
+func TestDecideStaleBeforeOverdue(t *testing.T) {
+	origin := time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC)
+	s := hour(origin)
+	s.IntervalSeconds = 900
+	for _, tt := range []struct {
+		age  time.Duration
+		want *refusal
+	}{
+		{10*time.Minute + 1, impatient},
+		{30*time.Minute - 1, impatient},
+		{30 * time.Minute, tooOld}, // the next one is late, too
+	} {
+		q := question{now: origin.Add(tt.age), staleAfter: 10 * time.Minute}
+		if got := decide(q, s, nil); got != (verdict{state: Stale, why: tt.want}) {
+			t.Errorf("decide(age %v, due every 15m, stale after 10m) = %+v; want stale, %s", tt.age, got, tt.want.reason)
+		}
+	}
+}
+
+// TestDecideHeldNeverFalls: whatever the plan, the held count rises with it and
+// never falls, also for a scaler that was told nothing before: one that was
+// restarted answers as the one beside it that was not.
+func TestDecideHeldNeverFalls(t *testing.T) {
+	origin := time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC)
+	for _, plan := range [][]int{
+		{3, 3, 3, 9, 2, 2, 12, 1, 1, 1}, // rises within the lead time, falls, rises, falls
+		{9, 9, 1, 1, 1, 1, 1, 1, 1, 1},
+		{0, 0, 0, 0, 1, 0, 0, 0, 0, 0},
+	} {
+		s := hour(origin)
+		s.StepSeconds, s.HorizonSeconds, s.DesiredReplicas = 60, 600, plan
+		for _, ahead := range []time.Duration{0, time.Minute, 150 * time.Second, math.MaxInt64} {
+			last := 0
+			for age := 119 * time.Second; age < 10*time.Minute; age += time.Second {
+				q := question{now: origin.Add(age), staleAfter: time.Hour, lead: ahead}
+				restarted := decide(q, s, nil)
+				q.last = last
+				running := decide(q, s, nil)
+				if age >= 2*time.Minute && (running.state != Held || running.replicas < last || restarted != running) {
+					t.Fatalf("plan %v, lead %v, age %v: %+v after %d; %+v when restarted; want held, no less, and the same",
+						plan, ahead, age, running, last, restarted)
+				}
+				last = running.replicas
+			}
 		}
 	}
 }

@@ -21,6 +21,7 @@ type target struct {
 	told  atomic.Int64 // replicas last answered, by GetMetrics or behind IsActive
 	state atomic.Int32 // the State of the last answer
 	asked atomic.Int64 // when, in nanoseconds since 1970
+	short atomic.Bool  // it was said that no plan reaches as far as its lead time
 }
 
 // question is what to decide for the target at now.
@@ -86,6 +87,17 @@ func (s *Server) note(ctx context.Context, t *target, v verdict, now time.Time) 
 		attrs = append(attrs, slog.String("reason", v.why.reason))
 	}
 	s.Log.LogAttrs(ctx, level, "workload changed state", attrs...)
+}
+
+// reach says once that a plan ends before the target's lead time does: what lies
+// beyond is answered later than its user asked for.
+func (s *Server) reach(ctx context.Context, t *target, plan forecast.Snapshot) {
+	horizon := time.Duration(plan.HorizonSeconds) * time.Second
+	if t.lead <= horizon || t.short.Swap(true) {
+		return
+	}
+	s.Log.LogAttrs(ctx, slog.LevelWarn, "lead time reaches beyond the plan, raise the forecaster's HORIZON", slog.String("workload", t.workload),
+		slog.String("scaled_object", t.scaledObject), slog.Duration("lead_time", t.lead), slog.Duration("horizon", horizon))
 }
 
 // Status is one trigger as of now, for people.

@@ -44,15 +44,16 @@ const (
 // step that starts at GeneratedAt + i·StepSeconds; all have the same length,
 // HorizonSeconds / StepSeconds.
 type Snapshot struct {
-	Workload        string     `json:"workload"`            // NAMESPACE/NAME
-	Metric          string     `json:"metric"`              // what Values measure, for people
-	GeneratedAt     time.Time  `json:"generatedAt"`         // the aligned instant the forecast starts at, UTC
-	IntervalSeconds int        `json:"intervalSeconds"`     // a newer snapshot is due this long after GeneratedAt
-	StepSeconds     int        `json:"stepSeconds"`         // length of one step
-	HorizonSeconds  int        `json:"horizonSeconds"`      // StepSeconds · len(Values)
-	Values          []float64  `json:"values"`              // the median forecast of the load
-	Quantiles       []Quantile `json:"quantiles,omitempty"` // ascending levels, never crossing
-	DesiredReplicas []int      `json:"desiredReplicas"`     // the plan to act on
+	Workload        string     `json:"workload"`               // NAMESPACE/NAME
+	Metric          string     `json:"metric"`                 // what Values measure, for people
+	GeneratedAt     time.Time  `json:"generatedAt"`            // the aligned instant the forecast starts at, UTC
+	IntervalSeconds int        `json:"intervalSeconds"`        // a newer snapshot is generated this long after GeneratedAt
+	DelaySeconds    int        `json:"delaySeconds,omitempty"` // each is published this long after its GeneratedAt, once its data is complete
+	StepSeconds     int        `json:"stepSeconds"`            // length of one step
+	HorizonSeconds  int        `json:"horizonSeconds"`         // StepSeconds · len(Values)
+	Values          []float64  `json:"values"`                 // the median forecast of the load
+	Quantiles       []Quantile `json:"quantiles,omitempty"`    // ascending levels, never crossing
+	DesiredReplicas []int      `json:"desiredReplicas"`        // the plan to act on
 
 	// ForecastPlan is what the forecast alone asks for. It is there when Mode
 	// is not predictive, so that a person sees what would be done and can
@@ -119,7 +120,7 @@ type LevelLoss struct {
 // Step is the length of one step.
 func (s Snapshot) Step() time.Duration { return time.Duration(s.StepSeconds) * time.Second }
 
-// Interval is how long after GeneratedAt a newer snapshot is due.
+// Interval is how long after GeneratedAt a newer snapshot is generated.
 func (s Snapshot) Interval() time.Duration { return time.Duration(s.IntervalSeconds) * time.Second }
 
 // Age is how old the snapshot is at now. For one that was taken in it is its
@@ -133,6 +134,16 @@ func (s Snapshot) Age(now time.Time) time.Duration {
 	since := max(now.Sub(s.Received), now.Round(0).Sub(s.Received.Round(0)), 0)
 	return s.AgeAtReceipt + since
 }
+
+// Delay is how long after its GeneratedAt a snapshot is published.
+func (s Snapshot) Delay() time.Duration { return time.Duration(s.DelaySeconds) * time.Second }
+
+// FreshFor is the age up to which a newer snapshot may well not have come yet:
+// twice the interval, and what it takes to publish one.
+func (s Snapshot) FreshFor() time.Duration { return 2*s.Interval() + s.Delay() }
+
+// Overdue reports whether at now a newer snapshot should have come.
+func (s Snapshot) Overdue(now time.Time) bool { return s.Age(now) >= s.FreshFor() }
 
 // Replaces reports whether the snapshot may take the place of the one held: the
 // newest GeneratedAt stands, whoever brings it and in whatever order. One that
@@ -149,12 +160,17 @@ func (s Snapshot) Replaces(held Snapshot) bool {
 // where the horizon ends inside the window the covered part decides, and ok is
 // false once the horizon has passed.
 func (s Snapshot) Highest(age, window time.Duration) (replicas int, ok bool) {
-	step, steps := s.Step(), int64(len(s.DesiredReplicas))
+	return Highest(s.DesiredReplicas, s.Step(), age, window)
+}
+
+// Highest is [Snapshot.Highest] of a plan that is kept apart from its snapshot.
+func Highest[Count int | int32](plan []Count, step, age, window time.Duration) (replicas Count, ok bool) {
+	steps := int64(len(plan))
 	if step <= 0 || age < 0 || int64(age/step) >= steps {
 		return 0, false
 	}
 	first, into := int64(age/step), age%step
 	window = max(window, 1)
 	touched := int64(window/step) + int64((into+window%step+step-1)/step) // the remainders keep this far from overflowing
-	return slices.Max(s.DesiredReplicas[first:min(first+touched, steps)]), true
+	return slices.Max(plan[first:min(first+touched, steps)]), true
 }

@@ -11,12 +11,13 @@ import (
 
 // The bounds of a snapshot.
 const (
-	MaxSteps = 10_080 // a week of minutes
+	MaxSteps   = 10_080  // a week of minutes
+	MaxLevels  = 99      // quantiles, and entries of each list in Skill
+	MaxNumbers = 140_000 // of the median and the quantiles together, so that no document is over MaxBytes
 
 	maxStep     = 24 * time.Hour
 	maxInterval = 7 * 24 * time.Hour
 	maxText     = 4096 // bytes of Metric, Model and Reason, each
-	maxLevels   = 99   // quantiles, and entries of each list in Skill
 )
 
 // Validate is nil if the snapshot keeps every rule, so that it may be acted
@@ -79,6 +80,8 @@ func (s Snapshot) validateShape() error {
 	switch {
 	case s.IntervalSeconds <= 0 || s.IntervalSeconds > int(maxInterval/time.Second):
 		return fmt.Errorf("intervalSeconds=%d: must be between 1 and %d", s.IntervalSeconds, int(maxInterval/time.Second))
+	case s.DelaySeconds < 0 || s.DelaySeconds > int(maxInterval/time.Second):
+		return fmt.Errorf("delaySeconds=%d: must be between 0 and %d", s.DelaySeconds, int(maxInterval/time.Second))
 	case s.StepSeconds <= 0 || s.StepSeconds > int(maxStep/time.Second):
 		return fmt.Errorf("stepSeconds=%d: must be between 1 and %d", s.StepSeconds, int(maxStep/time.Second))
 	case n < 1 || n > MaxSteps:
@@ -94,8 +97,8 @@ func (s Snapshot) validateShape() error {
 }
 
 func (s Snapshot) validateQuantiles() error {
-	if len(s.Quantiles) > maxLevels {
-		return fmt.Errorf("quantiles: has %d levels: must have at most %d", len(s.Quantiles), maxLevels)
+	if len(s.Quantiles) > MaxLevels {
+		return fmt.Errorf("quantiles: has %d levels: must have at most %d", len(s.Quantiles), MaxLevels)
 	}
 	for i, q := range s.Quantiles {
 		name := fmt.Sprintf("quantiles[%d].values", i)
@@ -133,8 +136,8 @@ func (k Skill) validate() error {
 	if k.Origins < 0 {
 		errs = append(errs, fmt.Errorf("skill.origins=%d: must not be negative", k.Origins))
 	}
-	if n := max(len(k.Blocks), len(k.Coverage), len(k.Pinball)); n > maxLevels {
-		return fmt.Errorf("skill: a list has %d elements: must have at most %d", n, maxLevels)
+	if n := max(len(k.Blocks), len(k.Coverage), len(k.Pinball)); n > MaxLevels {
+		return fmt.Errorf("skill: a list has %d elements: must have at most %d", n, MaxLevels)
 	}
 	for i, b := range k.Blocks {
 		name := fmt.Sprintf("skill.blocks[%d]", i)

@@ -15,7 +15,7 @@ func good() forecast.Snapshot {
 	t := time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC)
 	return forecast.Snapshot{
 		Workload: "shop/checkout", Metric: "http_requests per second", GeneratedAt: t,
-		IntervalSeconds: 60, StepSeconds: 60, HorizonSeconds: 180, Values: []float64{10, 20.5, 0},
+		IntervalSeconds: 60, DelaySeconds: 20, StepSeconds: 60, HorizonSeconds: 180, Values: []float64{10, 20.5, 0},
 		Quantiles:       []forecast.Quantile{{0.1, []float64{8, 15, -1}}, {0.5, []float64{10, 20.5, 0}}, {0.95, []float64{10, 40, 1}}},
 		DesiredReplicas: []int{1, 2, 0}, ForecastPlan: []int{2, 3, 4},
 		Model: "auto", Mode: forecast.Shadow, Reason: "SHADOW=true: “watched” only",
@@ -65,6 +65,8 @@ func TestValidateNamesFieldValueAndRule(t *testing.T) {
 		{"intervalSeconds=0: must be", func(s *forecast.Snapshot) { s.IntervalSeconds = 0 }},
 		{"intervalSeconds=-60: must be", func(s *forecast.Snapshot) { s.IntervalSeconds = -60 }},
 		{"intervalSeconds=9223372036854775807: must be", func(s *forecast.Snapshot) { s.IntervalSeconds = math.MaxInt }},
+		{"delaySeconds=-1: must be between 0 and 604800", func(s *forecast.Snapshot) { s.DelaySeconds = -1 }},
+		{"delaySeconds=9223372036854775807: must be", func(s *forecast.Snapshot) { s.DelaySeconds = math.MaxInt }},
 		{"stepSeconds=0: must be between 1 and 86400", func(s *forecast.Snapshot) { s.StepSeconds = 0 }},
 		{"stepSeconds=-60: must be between 1 and 86400", func(s *forecast.Snapshot) { s.StepSeconds, s.HorizonSeconds = -60, -180 }},
 		{"stepSeconds=86401: must be", func(s *forecast.Snapshot) { s.StepSeconds = 86401 }},

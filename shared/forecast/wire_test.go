@@ -148,6 +148,26 @@ func (c *counting) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// TestLargestDocument: what has as many numbers as allowed, each as long as one
+// can be written, is not too large to be read.
+func TestLargestDocument(t *testing.T) {
+	const widest = -1.2345678901234567e-6 // -0.0000012345678901234567
+	for _, levels := range []int{12, forecast.MaxLevels} {
+		s := long(min(forecast.MaxSteps, forecast.MaxNumbers/(levels+1)))
+		for i := range s.Values {
+			s.Values[i], s.DesiredReplicas[i] = widest, math.MaxInt32
+		}
+		s.ForecastPlan = s.DesiredReplicas
+		for i := range levels {
+			s.Quantiles = append(s.Quantiles, forecast.Quantile{Level: float64(i+1) / 100, Values: s.Values})
+		}
+		body := encode(t, s)
+		if _, err := forecast.Decode(bytes.NewReader(body), forecast.MaxBytes); err != nil {
+			t.Errorf("%d steps of %d quantiles, %d bytes: %v", len(s.Values), levels, len(body), err)
+		}
+	}
+}
+
 func TestDecodeTellsAFailedReadFromABadDocument(t *testing.T) {
 	body := encode(t, good())
 	_, err := forecast.Decode(io.MultiReader(bytes.NewReader(body[:40]), iotest.ErrReader(io.ErrUnexpectedEOF)), forecast.MaxBytes)
@@ -234,6 +254,29 @@ func TestAgeByAClockThatIsSet(t *testing.T) {
 	}
 	if got := received(future, at, 0).Age(later); got != 30*time.Second {
 		t.Errorf("Age of one from the future, 30s after it came = %v; want 30s", got)
+	}
+}
+
+func TestOverdue(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 10, 0, 0, time.UTC)
+	s := forecast.Snapshot{GeneratedAt: now.Add(-2 * time.Minute), IntervalSeconds: 60}
+	slow := s
+	slow.DelaySeconds = 75
+	for _, tt := range []struct {
+		s    forecast.Snapshot
+		now  time.Time
+		want bool
+	}{
+		{s, now.Add(-1), false},
+		{s, now, true},
+		{received(s, now, 10*time.Second), now.Add(109 * time.Second), false}, // by its age, not its date
+		{received(s, now, 10*time.Second), now.Add(110 * time.Second), true},
+		{slow, now.Add(75*time.Second - 1), false}, // nor by what it takes to publish one
+		{slow, now.Add(75 * time.Second), true},
+	} {
+		if got := tt.s.Overdue(tt.now); got != tt.want {
+			t.Errorf("Overdue(%v) at an age of %v = %t; want %t", tt.now, tt.s.Age(tt.now), got, tt.want)
+		}
 	}
 }
 

@@ -18,8 +18,13 @@ func (a *Adapter) inspect(frame *series.DataFrame) []adapters.Warning {
 		found = append(found, adapters.Warning{Kind: kind, Text: a.query.Metric + ": " + fmt.Sprintf(format, args...)})
 	}
 	promQL := code(a.query.PromQL)
-	if average.MatchString(promQL) {
+	switch {
+	case average.MatchString(promQL):
 		warn(adapters.WarnAverage, "the query averages over series; a load per pod falls as pods are added, forecast the total: use sum(...)")
+	case shared.MatchString(promQL):
+		warn(adapters.WarnAverage, "the query divides by a number of pods; a load per pod falls as pods are added, forecast the total: leave the division out")
+	case pods.MatchString(promQL) && !strings.Contains(promQL, "*"): // times a count makes the total of a load per pod
+		warn(adapters.WarnReplicas, "the query counts pods, which follow the forecast made from them: forecast the load that the pods serve")
 	}
 	if !rated.MatchString(promQL) && (counterName.MatchString(promQL) || counting(frame.Values)) {
 		warn(adapters.WarnCounter, "this looks like a counter, which only grows and starts over at a restart: use sum(rate(...))")
@@ -35,9 +40,19 @@ func (a *Adapter) inspect(frame *series.DataFrame) []adapters.Warning {
 
 func (a *Adapter) skewed() time.Duration { return max(a.skew, -a.skew, a.ahead) }
 
+// Parts of the patterns below: what may stand before an aggregate's or an
+// operator's operand, and what numbers pods.
+const (
+	grouping = `\s*(?:(?:by|without)\s*\([^()]*\)\s*)?\(\s*`
+	matching = `\s*(?:(?:on|ignoring)\s*\([^()]*\)\s*)?(?:group_(?:left|right)\s*(?:\([^()]*\))?\s*)?`
+	counted  = `(?:kube_[a-z_]*replicas|(?:count|sum)` + grouping + `(?:up\b|kube_pod_|kube_[a-z_]*replicas))`
+)
+
 var (
 	quoted      = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`|#[^\n]*")
 	average     = regexp.MustCompile(`(?i)\bavg\s*(\(|by\b|without\b)`)
+	shared      = regexp.MustCompile(`(?i)/` + matching + `(?:\(\s*|scalar\s*\(\s*)*(?:count\b|` + counted + `)`)
+	pods        = regexp.MustCompile(`(?i)\b` + counted)
 	rated       = regexp.MustCompile(`(?i)\b(i?rate|increase|i?delta|deriv|resets|changes|[a-z_]*(rate|increase|delta)[a-z_]*)\s*\(|:i?rate|:increase`)
 	counterName = regexp.MustCompile(`_(total|count|sum|bucket)\b`)
 )

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -165,12 +166,20 @@ func TestNoLookWithoutNeed(t *testing.T) {
 		behind := newShared()
 		m, _, _ := run(t, behind, "shop/web", "shop/other")
 		time.Sleep(time.Minute - time.Since(time.Now().Truncate(time.Minute)))
-		put(t, m, minute(0))
+		late := minute(0)
+		late.DelaySeconds = 45 // so the next one, generated after a minute, is published then
+		put(t, m, late)
 		behind.set(func(s *shared) { s.asked = nil })
-		time.Sleep(50 * time.Second)
+		time.Sleep(104 * time.Second)
 		behind.set(func(s *shared) {
 			if text := strings.Join(s.asked, " "); strings.Contains(text, "web") || !strings.Contains(text, "other") {
 				t.Errorf("asked for %q; want shop/other alone", text)
+			}
+		})
+		time.Sleep(10 * time.Second)
+		behind.set(func(s *shared) {
+			if !slices.Contains(s.asked, "shop/web") {
+				t.Error("shop/web is not asked for when its next snapshot is due")
 			}
 		})
 	})
