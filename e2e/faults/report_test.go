@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -104,6 +106,31 @@ func (r *report) figure(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Figures = append(r.Figures, fmt.Sprintf(format, args...))
+}
+
+// owed are the rows that the suite owes: of the source, the forecaster, the
+// shared store, the scaler, the clocks, and high availability.
+func owed() (all []string) {
+	for _, part := range []struct {
+		letter string
+		rows   int
+	}{{"M", 22}, {"F", 14}, {"R", 7}, {"S", 16}, {"T", 5}, {"H", 2}} {
+		for i := range part.rows {
+			all = append(all, part.letter+strconv.Itoa(i+1))
+		}
+	}
+	return all
+}
+
+// missing are those of which there is no finding.
+func (r *report) missing() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	found := map[string]bool{}
+	for _, f := range r.Findings {
+		found[regexp.MustCompile(`^[A-Z]\d+`).FindString(f.ID)] = true
+	}
+	return slices.DeleteFunc(owed(), func(id string) bool { return found[id] })
 }
 
 // write prints the report as a table, and leaves it as JSON in the file that

@@ -3,6 +3,7 @@ package faults_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,8 +188,8 @@ func (w *world) levels(f *finding) map[*service]level {
 // back waits until every process is as large as it was.
 func (w *world) back(f *finding, before map[*service]level, x fault) {
 	for s, was := range before {
-		if x.again && s.binary == "scaler" {
-			continue // it is another process
+		if x.again && s.binary == "scaler" || !slices.Contains(w.services(), s) {
+			continue // it is another process, or none
 		}
 		took, err := within(30*time.Second, func() error {
 			m, err := s.metrics(w.t.Context())
