@@ -111,6 +111,7 @@ func (l *load) round(ctx context.Context, ref *pb.ScaledObjectRef, stranger bool
 	}
 	var value float64
 	_ = l.ask(ctx, p, func(ctx context.Context) (err error) { value, err = l.client.Value(ctx, ref, metric); return err }, func(from, to time.Time, err error) {
+		results.answered(p.finding, workload, from, to, value, err)
 		l.judge.hears(p.finding, workload, from, to, value, err)
 	})
 	var active bool

@@ -33,7 +33,19 @@ func run(m *testing.M) int {
 		}
 		binaries = dir
 	}
+	end := func() error { return nil }
+	if path := os.Getenv("FAULTS_ANSWERS"); path != "" {
+		var err error
+		if end, err = results.record(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	code := m.Run()
+	if err := end(); err != nil {
+		fmt.Fprintln(os.Stderr, "writing the log of answers:", err)
+		code = 1
+	}
 	if missing := results.missing(); len(missing) > 0 && flag.Lookup("test.run").Value.String() == "" {
 		fmt.Fprintln(os.Stderr, "no row of the report is about:", missing)
 		code = 1

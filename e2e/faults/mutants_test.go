@@ -112,7 +112,7 @@ func (m mutant) caught(t *testing.T, f *finding, self string) {
 	}
 	report := filepath.Join(dir, "report.json")
 	command := exec.Command(self, "-test.run", m.run, "-test.timeout", "3m")
-	command.Env = append(os.Environ(), "FAULTS_BIN="+dir, "FAULTS_REPORT="+report)
+	command.Env = append(os.Environ(), "FAULTS_BIN="+dir, "FAULTS_REPORT="+report, "FAULTS_ANSWERS=")
 	out, err := command.CombinedOutput()
 	broken := brokenIn(t, report)
 	f.remark("red: %v", broken)

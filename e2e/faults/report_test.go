@@ -2,7 +2,9 @@ package faults_test
 
 import (
 	"cmp"
+	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -90,6 +92,7 @@ func (f *finding) remark(format string, args ...any) {
 // report is all that was found.
 type report struct {
 	mu       sync.Mutex
+	answers  *csv.Writer // of every count told, if FAULTS_ANSWERS names a file
 	began    time.Time
 	Findings []*finding `json:"rows"`
 	Figures  []string   `json:"figures"`
@@ -100,6 +103,36 @@ func (r *report) add(f *finding) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Findings = append(r.Findings, f)
+}
+
+// record begins the log of answers, and ends it.
+func (r *report) record(path string) (end func() error, err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	r.answers = csv.NewWriter(f)
+	_ = r.answers.Write([]string{"time", "row", "workload", "milliseconds", "replicas", "error"}) // Flush tells
+	return func() error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.answers.Flush()
+		return errors.Join(r.answers.Error(), f.Close())
+	}, nil
+}
+
+// answered notes one count that was told, or why there was none.
+func (r *report) answered(f *finding, workload string, from, to time.Time, value float64, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.answers == nil {
+		return
+	}
+	replicas, why := strconv.FormatFloat(value, 'f', -1, 64), ""
+	if err != nil {
+		replicas, why = "", err.Error()
+	}
+	_ = r.answers.Write([]string{to.Format(time.RFC3339Nano), f.ID, workload, strconv.FormatFloat(ms(to.Sub(from)), 'f', 1, 64), replicas, why})
 }
 
 func (r *report) figure(format string, args ...any) {
