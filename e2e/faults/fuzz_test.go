@@ -28,6 +28,7 @@ func targets() []fuzzed {
 		{"answers of a model's service", "forecaster/models/byom", "FuzzReply"},
 		{"values found in Redis", "forecaster/storage/redis", "FuzzReadValue"},
 		{"addresses of Redis", "forecaster/storage/redis", "FuzzParseAddress"},
+		{"leases", "forecaster/lease", "FuzzRead"},
 	}
 }
 

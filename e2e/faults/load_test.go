@@ -139,6 +139,9 @@ func (l *load) ask(ctx context.Context, p *phase, call func(context.Context) err
 		err = call(ctx)
 	}
 	to := time.Now()
+	if err != nil && strings.Contains(err.Error(), "S3cret") {
+		p.finding.broke(discreet, "an answer: %v", err)
+	}
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()

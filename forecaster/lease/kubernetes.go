@@ -78,6 +78,9 @@ type micro struct{ time.Time }
 
 // MarshalJSON implements [json.Marshaler].
 func (m micro) MarshalJSON() ([]byte, error) {
+	if y := m.UTC().Year(); y < 0 || y > 9999 {
+		return nil, fmt.Errorf("year %d: must have four digits", y)
+	}
 	return []byte(m.UTC().Format(`"2006-01-02T15:04:05.000000Z07:00"`)), nil
 }
 
@@ -156,6 +159,11 @@ func (k *Kubernetes) answer(method string, resp *http.Response) (Record, error) 
 	case err != nil:
 		return Record{}, fmt.Errorf("reading the lease: %w", err)
 	}
+	return read(text)
+}
+
+// read is the Lease of a document.
+func read(text []byte) (Record, error) {
 	var d document
 	if json.Unmarshal(text, &d) != nil || d.Kind != "Lease" || d.Metadata.ResourceVersion == "" {
 		return Record{}, errors.New("reading the lease: the answer is none")
