@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -59,7 +58,7 @@ func run(m *testing.M) int {
 
 // build makes both binaries, as they are or with an overlay.
 func build(dir string, flags ...string) error {
-	command := exec.Command("go", append(append([]string{"build", "-o", dir}, flags...), "./forecaster", "./scaler")...)
+	command := patient(append(append([]string{"go", "build", "-o", dir}, flags...), "./forecaster", "./scaler")...)
 	command.Dir = filepath.Join("..", "..")
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the binaries: %w\n%s", err, out)

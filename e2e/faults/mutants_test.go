@@ -74,7 +74,7 @@ func mutants() []mutant {
 		},
 		{
 			"an answer waits for the forecaster", "scaler/cache/cache.go",
-			"		c.metrics.hits.Inc()\n", "		c.metrics.hits.Inc()\n		_, _ = c.source.Latest(ctx, workload)\n",
+			"		c.metrics.hits.Inc()\n", "		c.metrics.hits.Inc()\n		_, _ = c.source.Latest(context.WithoutCancel(ctx), workload)\n",
 			"^TestForecasterStuck$/^F3b$",
 			[]invariant{budget},
 		},

@@ -117,7 +117,8 @@ func (w *world) judgePhase(f *finding, p *phase, x fault) {
 	lag := p.lag
 	p.mu.Unlock()
 	f.remark("the machine was late by up to %.0f ms; %d of %d answers were errors; %d calls broke off", ms(lag), f.Errors, f.Calls, p.broken)
-	if limit := 250*time.Millisecond + lag + x.slow; p.quantile(0.99) > limit || p.quantile(1) > limit+time.Second {
+	limit := 250*time.Millisecond + 2*lag + x.slow // to the scaler and back
+	if p.quantile(0.99) > limit || p.quantile(1) > limit+time.Second {
 		f.broke(budget, "p99 %.0f ms, slowest %.0f ms; allowed are %v", f.P99, f.Slowest, limit)
 	}
 	if half := p.quantile(0.5); half > 100*time.Millisecond && x.slow == 0 {

@@ -33,7 +33,7 @@ func FuzzToReplicas(f *testing.F) {
 		if len(got) != len(load) {
 			t.Fatalf("%d counts for %d steps", len(got), len(load))
 		}
-		before := max(prev, 0)
+		before := min(max(prev, 0), capacity.MaxCount)
 		for i, n := range got {
 			if n < lo || n > hi {
 				t.Fatalf("step %d: %d is outside [%d, %d]", i, n, lo, hi)
