@@ -66,7 +66,7 @@ func TestProven(t *testing.T) {
 			out, err := command.CombinedOutput()
 			passed := strings.Count(string(out), "\n--- PASS") + strings.Count(string(out), "\n    --- PASS")
 			f.Seconds = time.Since(f.began).Seconds()
-			skipped := strings.Count(string(out), "--- SKIP")
+			skipped := strings.Count(string(out), "\n--- SKIP")
 			f.remark("%d tests passed", passed)
 			if err != nil || passed == 0 || skipped > 0 {
 				f.broke(expected, "%v, %d tests passed, %d were skipped", err, passed, skipped)
