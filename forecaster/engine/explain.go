@@ -52,11 +52,11 @@ func (e *Engine) Explain(workload string, lead time.Duration) (Explanation, erro
 	}
 	now := e.Clock.Now()
 	x := Explanation{Status: e.status(k, now)}
-	switch last := k.outcome(); {
-	case x.State == Warming || x.State == Silent:
+	switch last := k.outcome(); x.State {
+	case Warming, Silent:
 		x.Summary, x.Table = x.nothing()
 		x.Words = append(x.Words, "Nothing is published: "+x.Reason+".")
-	case x.State == Following:
+	case Following:
 		asked := askedOf(last.taken, last.taken.Age(now), lead)
 		x.Summary, x.Table = k.handed(last.taken, asked)
 		x.Words = append(x.Words, k.first(last.taken), "Another forecaster leads and made this plan: it can say why.")
