@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -42,12 +43,10 @@ func TestLease(t *testing.T) {
 	const interval = 6 * time.Second // the follower looks into the store every five
 	redis, kubernetes := redistest.Start(t), leasetest.New(t)
 	settings := shared(redis.Addr)
-	for name, value := range map[string]string{
+	maps.Copy(settings, map[string]string{
 		"LEASE_NAME": "forecaster", "LEASE_NAMESPACE": "kedastral", "KUBERNETES_URL": kubernetes.URL, "KUBERNETES_CA_FILE": kubernetes.CAFile,
 		"KUBERNETES_TOKEN_FILE": kubernetes.TokenFile, "DEFAULT_INTERVAL": interval.String(), "DEFAULT_HORIZON": "1m", "MAX_DATA_AGE": "40s",
-	} {
-		settings[name] = value
-	}
+	})
 	const old = 30 * time.Second
 	w := newWorld(t, plan{forecasters: 2, forecaster: settings, scaler: map[string]string{"STALE_AFTER": old.String()}})
 	w.judge.staleAfter = old
