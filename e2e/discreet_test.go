@@ -234,6 +234,7 @@ func TestEveryMetricMoves(t *testing.T) {
 		"kedastral_scaler_cache_superseded_total",    // two forecasters that disagree
 		"kedastral_scaler_future_snapshots_total",    // a clock that is wrong
 		"kedastral_forecaster_model_fallbacks_total", // a model's service that fails
+		"kedastral_forecaster_following",             // another forecaster that holds a Lease
 	}
 	w := newWatched(t, nil)
 	go func() { _ = w.keda.Watch(t.Context(), kedalike.Ref("demo", "a", nil), func(bool) {}) }()

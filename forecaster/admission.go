@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -58,7 +59,7 @@ func (c config) checkAccess() error {
 func (c config) kubernetes() (*url.URL, error) {
 	if c.KubernetesURL == "" {
 		if c.KubernetesServiceHost == "" {
-			return nil, env.Fault{Name: "KUBERNETES_URL", Rule: "is required with FORECASTER_AUTH=token outside of a cluster"}
+			return nil, env.Fault{Name: "KUBERNETES_URL", Rule: "is required with FORECASTER_AUTH=token and with LEASE_NAME outside of a cluster"}
 		}
 		host := c.KubernetesServiceHost
 		if strings.Contains(host, ":") {
@@ -73,6 +74,19 @@ func (c config) kubernetes() (*url.URL, error) {
 	return u, nil
 }
 
+// apiServer is where the API server is, and how to know it.
+func (c config) apiServer(log *slog.Logger) (*url.URL, *tls.Config, error) {
+	server, err := c.kubernetes()
+	if err != nil {
+		return nil, nil, err
+	}
+	secure, err := tlsconfig.ClientOrNone(tlsconfig.Files{CA: c.KubernetesCAFile, ServerName: server.Hostname()}, log)
+	if err != nil {
+		return nil, nil, fmt.Errorf("TLS to the Kubernetes API: %w", err)
+	}
+	return server, secure, nil
+}
+
 // newGuard is who tells who asks; nil answers everybody.
 func newGuard(c config, reg prometheus.Registerer, log *slog.Logger) (access.Guard, error) {
 	metrics := access.NewMetrics(reg)
@@ -80,13 +94,9 @@ func newGuard(c config, reg prometheus.Registerer, log *slog.Logger) (access.Gua
 	case byCertificate:
 		return access.Certificates{Admins: c.ForecasterAuthAdmins}, nil
 	case byToken:
-		server, err := c.kubernetes()
+		server, secure, err := c.apiServer(log)
 		if err != nil {
 			return nil, err
-		}
-		secure, err := tlsconfig.ClientOrNone(tlsconfig.Files{CA: c.KubernetesCAFile, ServerName: server.Hostname()}, log)
-		if err != nil {
-			return nil, fmt.Errorf("TLS to the Kubernetes API: %w", err)
 		}
 		reviewer, err := access.NewKubernetes(access.KubernetesOptions{
 			URL: server, TLS: secure, TokenFile: c.KubernetesTokenFile, Audience: c.ForecasterAuthAudience,

@@ -24,7 +24,7 @@ func TestWhoMayAskIsChecked(t *testing.T) {
 	}{
 		{[]string{"FORECASTER_AUTH", ""}, "FORECASTER_AUTH: is required: token or mtls, or none"},
 		{[]string{"FORECASTER_AUTH", "basic"}, "FORECASTER_AUTH=basic: must be one of token, mtls, none"},
-		{[]string{"FORECASTER_AUTH", "token"}, "KUBERNETES_URL: is required with FORECASTER_AUTH=token outside of a cluster"},
+		{[]string{"FORECASTER_AUTH", "token"}, "KUBERNETES_URL: is required with FORECASTER_AUTH=token and with LEASE_NAME outside of a cluster"},
 		{[]string{"FORECASTER_AUTH", "token", "KUBERNETES_URL", "http://k"}, "KUBERNETES_URL: must be https"},
 		{[]string{"FORECASTER_AUTH", "token", "KUBERNETES_URL", "https://me:hunter2@k"}, "KUBERNETES_URL: must be https"},
 		{[]string{"FORECASTER_AUTH", "token", "KUBERNETES_URL", "https://k", "KUBERNETES_CA_FILE", "/none"}, "TLS to the Kubernetes API"},

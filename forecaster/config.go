@@ -66,6 +66,7 @@ type config struct {
 	History time.Duration `env:"HISTORY, default=1d" doc:"How much of what was published the page remembers, at most 64 KiB a workload. 0 turns it off."`
 
 	StoreConfig
+	LeaseConfig
 	ShardConfig
 
 	ForecastMetricsQuantiles []float64       `env:"FORECAST_METRICS_QUANTILES, default=0.5,0.95" doc:"Quantiles of every forecast that are the metric kedastral_forecast_value."`
@@ -108,7 +109,7 @@ func load(ctx context.Context, vars env.Vars) (settings, error) {
 
 // prefixes are ours: a variable that begins so and is not known is a fault.
 func prefixes() []string {
-	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "REDIS_", "SHARD_", "FORECAST_METRICS_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT", "FORECASTER_AUTH", "ADMIN_ADDR", "RATE_LIMIT"}
+	return []string{"WORKLOAD_", "DEFAULT_", "PROMETHEUS_", "RECORDED_", "REDIS_", "LEASE_", "SHARD_", "FORECAST_METRICS_", "TLS_CERT", "TLS_KEY", "TLS_CLIENT", "FORECASTER_AUTH", "ADMIN_ADDR", "RATE_LIMIT"}
 }
 
 // check is what the configuration as a whole asks of a workload.

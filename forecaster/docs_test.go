@@ -12,6 +12,7 @@ import (
 	"github.com/kedastral/kedastral/forecaster/adapters/prom"
 	"github.com/kedastral/kedastral/forecaster/api"
 	"github.com/kedastral/kedastral/forecaster/engine"
+	"github.com/kedastral/kedastral/forecaster/lease"
 	"github.com/kedastral/kedastral/forecaster/storage"
 	"github.com/kedastral/kedastral/forecaster/storage/mirror"
 	"github.com/kedastral/kedastral/forecaster/storage/redis"
@@ -37,6 +38,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 		access.NewMetrics(reg)
 		mirror.NewMetrics(reg)
 		redis.NewMetrics(reg)
+		lease.New(lease.Options{Metrics: lease.NewMetrics(reg)})
 		api.New(api.Options{Metrics: reg, Probes: http.NotFoundHandler()})
 	}))
 }

@@ -129,7 +129,7 @@ func configured(ctx context.Context, vars env.Vars, name string) (engine.Workloa
 // run is the whole process: it returns when ctx ends and everything has.
 func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	cfg, err := load(ctx, vars)
-	if err = env.Join(err, cfg.checkAccess()); err != nil {
+	if err = env.Join(err, cfg.checkAccess(), cfg.checkLease()); err != nil {
 		return err
 	}
 	log, err := telemetry.NewLogger(stdout, cfg.LogFormat, cfg.LogLevel)
@@ -149,13 +149,21 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var forecasts *engine.Engine
+	leader, err := newLease(cfg.config, func() bool { return forecasts.Reading() }, reg, log)
+	if err != nil {
+		return err
+	}
 	past := history.New(cfg.History, len(workloads))
-	forecasts, err := engine.New(workloads, engine.Options{
+	options := engine.Options{
 		Store: past.Through(store), Clock: now, Log: log, Metrics: engine.NewMetrics(reg),
 		Concurrency: cfg.Concurrency, Settle: cfg.settle(), MaxDataAge: cfg.MaxDataAge, TickTimeout: tickTimeout,
-		Elsewhere: elsewhere,
-	})
-	if err != nil {
+		Elsewhere: elsewhere, Taken: past.Record,
+	}
+	if leader != nil {
+		options.Following = leader.Following
+	}
+	if forecasts, err = engine.New(workloads, options); err != nil {
 		return fmt.Errorf("making the engine: %w", err)
 	}
 	if err := reg.Register(forecasts.Collector(cfg.sampling())); err != nil {
@@ -197,7 +205,15 @@ func run(ctx context.Context, vars env.Vars, stdout io.Writer) error {
 	web.TLSConfig = secure
 	web.RegisterOnShutdown(pages.Close) // its streams end only when they are told
 	var parts lifecycle.Group
-	parts.Go("engine", forecasts.Run)
+	parts.Go("engine", func(ctx context.Context) error {
+		if leader != nil {
+			leader.Wait(ctx) // before the whole window is read for nothing
+		}
+		return forecasts.Run(ctx)
+	})
+	if leader != nil {
+		parts.Go("lease", leader.Run)
+	}
 	if keep != nil {
 		parts.Go("store", keep)
 	}

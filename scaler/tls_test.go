@@ -65,19 +65,20 @@ func TestRunOnlyAnswersTrustedPeers(t *testing.T) {
 	}
 }
 
-// TestRotationUnderLoad: while callers come and go, the scaler's certificate is
-// replaced again and again. No call fails, the
+// TestRotationUnderLoad: while callers that show a certificate come and go, the
+// scaler's own is replaced again and again. No call fails, the
 // connections that are open stay, and new ones are shown the new certificate.
 func TestRotationUnderLoad(t *testing.T) {
 	ours := tlstest.NewAuthority(t, "ours", time.Hour)
 	files := tlstest.NewDir(t, ours, ours, tlstest.Server("scaler"))
 	f := newForecaster(t)
 	p := launch(t, env.Vars{
-		"FORECASTER_URL": f.URL, "TLS_CERT_FILE": files.Path("tls.crt"), "TLS_KEY_FILE": files.Path("tls.key"),
+		"FORECASTER_URL": f.URL, "TLS_CERT_FILE": files.Path("tls.crt"), "TLS_KEY_FILE": files.Path("tls.key"), "TLS_CLIENT_CA_FILE": files.Path("ca.crt"),
 	})
+	keda := []tls.Certificate{ours.Certificate(t, tlstest.Client("keda"))}
 	dial := func() *grpc.ClientConn {
 		conn, err := grpc.NewClient(p.conn.Target(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
-			MinVersion: tls.VersionTLS12, RootCAs: ours.Pool(), ServerName: "scaler",
+			MinVersion: tls.VersionTLS12, RootCAs: ours.Pool(), ServerName: "scaler", Certificates: keda,
 		})))
 		if err != nil {
 			t.Error(err)
@@ -126,7 +127,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	last, _ := pem.Decode(newest)
-	raw, err := (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ours.Pool(), ServerName: "scaler", NextProtos: []string{"h2"}}}).
+	raw, err := (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ours.Pool(), ServerName: "scaler", Certificates: keda, NextProtos: []string{"h2"}}}).
 		DialContext(t.Context(), "tcp", strings.TrimPrefix(p.conn.Target(), "passthrough:"))
 	if err != nil {
 		t.Fatal(err)

@@ -96,8 +96,8 @@ func onBases(t *testing.T, component string) string {
 		literals := []string{"FORECASTER_URL=https://kedastral-forecaster.kedastral.svc:8081"}
 		if base == "forecaster" {
 			literals = []string{"WORKLOADS=team-a/web", "WORKLOAD_TEAM_A_WEB_QUERY=up", "WORKLOAD_TEAM_A_WEB_TARGET_PER_POD=1"}
-			if component == "components/redis" {
-				literals = append(literals, "REDIS_URL=redis://redis.db.svc:6379") // as it says that an overlay must
+			if component == "components/redis" || component == "components/lease/forecaster" {
+				literals = append(literals, "REDIS_URL=redis://redis.db.svc:6379") // as they say that an overlay must
 			}
 		}
 		settings = append(settings, map[string]any{"name": "kedastral-" + base, "behavior": "merge", "literals": literals})

@@ -190,7 +190,7 @@ func TestForecasterConnection(t *testing.T) {
 // nobody notices.
 func TestForecasterOneOfTwo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, plan{forecasters: 2})
+	w := newWorld(t, plan{forecasters: 2, wired: true})
 	w.row(t, fault{
 		id: "F9c", what: "two forecasters with one source publish the same", made: "both asked for the same second",
 		strike: func() {}, lasts: 3 * time.Second, heals: 5 * time.Second, quiet: true, during: w.sameSnapshot,
@@ -198,13 +198,18 @@ func TestForecasterOneOfTwo(t *testing.T) {
 	for i, f := range w.forecasters {
 		n := string(rune('1' + i))
 		w.row(t, fault{
-			id: "F1" + n, what: "forecaster " + n + " of two is killed", made: "SIGKILL, started again",
+			id: "F9k" + n, what: "forecaster " + n + " of two is killed", made: "SIGKILL, started again",
 			strike: f.kill, mend: func() { f.start(t) }, lasts: 5 * time.Second, heals: 8 * time.Second, quiet: true,
 		})
 		w.row(t, fault{
-			id: "F3" + n, what: "forecaster " + n + " of two hangs", made: "SIGSTOP, SIGCONT",
+			id: "F9s" + n, what: "forecaster " + n + " of two hangs", made: "SIGSTOP, SIGCONT",
 			strike: func() { f.signal(t, syscall.SIGSTOP) }, mend: func() { f.signal(t, syscall.SIGCONT) },
 			lasts: 5 * time.Second, heals: 8 * time.Second, quiet: true,
+		})
+		w.row(t, fault{
+			id: "F9p" + n, what: "forecaster " + n + " of two is cut off from the scaler", made: "toxiproxy timeout: nothing comes",
+			strike: func() { w.wires[i].ail(t, "timeout", `{"timeout":0}`) }, mend: func() { w.wires[i].heal(t) },
+			lasts: 5 * time.Second, heals: 8 * time.Second, quiet: true, lossy: true,
 		})
 	}
 	w.row(t, fault{

@@ -111,6 +111,7 @@ func (l *load) round(ctx context.Context, ref *pb.ScaledObjectRef, stranger bool
 	}
 	var value float64
 	_ = l.ask(ctx, p, func(ctx context.Context) (err error) { value, err = l.client.Value(ctx, ref, metric); return err }, func(from, to time.Time, err error) {
+		results.answered(p.finding, workload, from, to, value, err)
 		l.judge.hears(p.finding, workload, from, to, value, err)
 	})
 	var active bool
@@ -138,6 +139,9 @@ func (l *load) ask(ctx context.Context, p *phase, call func(context.Context) err
 		err = call(ctx)
 	}
 	to := time.Now()
+	if err != nil && strings.Contains(err.Error(), "S3cret") {
+		p.finding.broke(discreet, "an answer: %v", err)
+	}
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()

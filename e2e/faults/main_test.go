@@ -1,9 +1,9 @@
 package faults_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -32,7 +32,23 @@ func run(m *testing.M) int {
 		}
 		binaries = dir
 	}
+	end := func() error { return nil }
+	if path := os.Getenv("FAULTS_ANSWERS"); path != "" {
+		var err error
+		if end, err = results.record(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	code := m.Run()
+	if err := end(); err != nil {
+		fmt.Fprintln(os.Stderr, "writing the log of answers:", err)
+		code = 1
+	}
+	if missing := results.missing(); len(missing) > 0 && flag.Lookup("test.run").Value.String() == "" {
+		fmt.Fprintln(os.Stderr, "no row of the report is about:", missing)
+		code = 1
+	}
 	if err := results.write(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "writing the report:", err)
 		return 1
@@ -42,7 +58,7 @@ func run(m *testing.M) int {
 
 // build makes both binaries, as they are or with an overlay.
 func build(dir string, flags ...string) error {
-	command := exec.Command("go", append(append([]string{"build", "-o", dir}, flags...), "./forecaster", "./scaler")...)
+	command := patient(append(append([]string{"go", "build", "-o", dir}, flags...), "./forecaster", "./scaler")...)
 	command.Dir = filepath.Join("..", "..")
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the binaries: %w\n%s", err, out)

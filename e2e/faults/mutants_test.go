@@ -75,7 +75,7 @@ func mutants() []mutant {
 		},
 		{
 			"an answer waits for the forecaster", "scaler/cache/cache.go",
-			"		c.metrics.hits.Inc()\n", "		c.metrics.hits.Inc()\n		_, _ = c.source.Latest(ctx, workload)\n",
+			"		c.metrics.hits.Inc()\n", "		c.metrics.hits.Inc()\n		_, _ = c.source.Latest(context.WithoutCancel(ctx), workload)\n",
 			"^TestForecasterStuck$/^F3b$",
 			[]invariant{budget},
 		},
@@ -113,7 +113,7 @@ func (m mutant) caught(t *testing.T, f *finding, self string) {
 	}
 	report := filepath.Join(dir, "report.json")
 	command := exec.Command(self, "-test.run", m.run, "-test.timeout", "3m")
-	command.Env = append(os.Environ(), "FAULTS_BIN="+dir, "FAULTS_REPORT="+report)
+	command.Env = append(os.Environ(), "FAULTS_BIN="+dir, "FAULTS_REPORT="+report, "FAULTS_ANSWERS=")
 	out, err := command.CombinedOutput()
 	broken := brokenIn(t, report)
 	f.remark("red: %v", broken)

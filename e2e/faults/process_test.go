@@ -44,6 +44,12 @@ func (l *logged) String() string {
 	return l.buf.String()
 }
 
+// patient is a command that gives way to what is being measured: compilers and
+// fuzzers would have worlds late on a small machine.
+func patient(command ...string) *exec.Cmd {
+	return exec.Command("nice", append([]string{"-n", "19"}, command...)...)
+}
+
 // start runs a command with exactly this environment. Whoever starts it sees
 // to its end.
 func start(t *testing.T, environment map[string]string, command ...string) *process {

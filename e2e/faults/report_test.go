@@ -2,11 +2,15 @@ package faults_test
 
 import (
 	"cmp"
+	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -88,6 +92,7 @@ func (f *finding) remark(format string, args ...any) {
 // report is all that was found.
 type report struct {
 	mu       sync.Mutex
+	answers  *csv.Writer // of every count told, if FAULTS_ANSWERS names a file
 	began    time.Time
 	Findings []*finding `json:"rows"`
 	Figures  []string   `json:"figures"`
@@ -100,10 +105,65 @@ func (r *report) add(f *finding) {
 	r.Findings = append(r.Findings, f)
 }
 
+// record begins the log of answers, and ends it.
+func (r *report) record(path string) (end func() error, err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	r.answers = csv.NewWriter(f)
+	_ = r.answers.Write([]string{"time", "row", "workload", "milliseconds", "replicas", "error"}) // Flush tells
+	return func() error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.answers.Flush()
+		return errors.Join(r.answers.Error(), f.Close())
+	}, nil
+}
+
+// answered notes one count that was told, or why there was none.
+func (r *report) answered(f *finding, workload string, from, to time.Time, value float64, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.answers == nil {
+		return
+	}
+	replicas, why := strconv.FormatFloat(value, 'f', -1, 64), ""
+	if err != nil {
+		replicas, why = "", err.Error()
+	}
+	_ = r.answers.Write([]string{to.Format(time.RFC3339Nano), f.ID, workload, strconv.FormatFloat(ms(to.Sub(from)), 'f', 1, 64), replicas, why})
+}
+
 func (r *report) figure(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Figures = append(r.Figures, fmt.Sprintf(format, args...))
+}
+
+// owed are the rows that the suite owes: of the source, the forecaster, the
+// shared store, the scaler, the clocks, and high availability.
+func owed() (all []string) {
+	for _, part := range []struct {
+		letter string
+		rows   int
+	}{{"M", 22}, {"F", 14}, {"R", 7}, {"S", 16}, {"T", 5}, {"H", 2}} {
+		for i := range part.rows {
+			all = append(all, part.letter+strconv.Itoa(i+1))
+		}
+	}
+	return all
+}
+
+// missing are those of which there is no finding.
+func (r *report) missing() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	found := map[string]bool{}
+	for _, f := range r.Findings {
+		found[regexp.MustCompile(`^[A-Z]\d+`).FindString(f.ID)] = true
+	}
+	return slices.DeleteFunc(owed(), func(id string) bool { return found[id] })
 }
 
 // write prints the report as a table, and leaves it as JSON in the file that

@@ -36,18 +36,24 @@ func TestScalerStartsCold(t *testing.T) {
 	})
 	w.row(t, fault{
 		id: "S1b", what: "ten thousand names that nobody forecasts are asked for", made: "GetMetrics from 16 callers",
-		strike: func() { go w.askForNobody(10_000) },
+		strike: func() { go w.askForNobody(10_000, 8*time.Second) },
 		lasts:  8 * time.Second, heals: 5 * time.Second, quiet: true,
-		grows: level{goroutines: 64, descriptors: 32, heap: 32 << 20}, // as many names as CACHE_SIZE are remembered to be unknown
+		grows: asked,
 	})
 }
 
-// askForNobody asks for workloads that do not exist.
-func (w *world) askForNobody(names int) {
+// asked is what a scaler keeps of many names for a while: 64 connections to the
+// forecaster for a minute and a half, of two goroutines each, and that as many
+// names as CACHE_SIZE are unknown.
+var asked = level{goroutines: 128, descriptors: 64, heap: 32 << 20}
+
+// askForNobody asks for workloads that do not exist, as many as there is time for.
+func (w *world) askForNobody(names int, lasts time.Duration) {
 	var callers sync.WaitGroup
+	end := time.Now().Add(lasts)
 	for caller := range 16 {
 		callers.Go(func() {
-			for i := caller; i < names; i += 16 {
+			for i := caller; i < names && time.Now().Before(end); i += 16 {
 				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 				_, err := w.load.client.Value(ctx, kedalike.Ref("demo", fmt.Sprintf("nobody-%d", i), nil), "x")
 				cancel()

@@ -153,7 +153,7 @@ func (w *world) deceived(t *testing.T, x untruth) {
 	w.row(t, fault{
 		id: x.id, what: "the source " + x.what, made: "a Prometheus of the suite's own",
 		strike: func() { w.source.set(x.mood) }, mend: func() { w.source.set(truthful) },
-		lasts: 3500 * time.Millisecond, heals: 10 * time.Second,
+		lasts: 4500 * time.Millisecond, heals: 10 * time.Second,
 		well: func(mended time.Time) error {
 			all, err := f.metrics(w.t.Context())
 			if up := sum(all, "kedastral_forecaster_source_up"); err == nil && up != float64(len(w.workloads)) {

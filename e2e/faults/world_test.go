@@ -41,7 +41,8 @@ type world struct {
 	load        *load
 	workloads   []string
 	watch       *watch
-	wires       []wire // from the scalers to the relays, if the plan has them
+	wires       []wire   // from the scalers to the relays, if the plan has them
+	spare       *service // a shard that does not run yet
 }
 
 // service is a process of ours, which may be killed and started again.
@@ -58,7 +59,9 @@ type service struct {
 // plan is what a world is made of.
 type plan struct {
 	workloads   int               // default 4
-	forecasters int               // 0: the relay speaks for itself
+	forecasters int               // 0: the relay speaks for itself, unless there are shards
+	shards      int               // forecasters that share the workloads, at addresses of their own
+	port        string            // of those
 	scalers     int               // default 1
 	forecaster  map[string]string // more of its environment
 	scaler      map[string]string
@@ -78,7 +81,7 @@ func newWorld(t *testing.T, p plan) *world {
 		w.workloads = append(w.workloads, fmt.Sprintf("demo/w%d", i))
 	}
 	w.judge = &judge{lead: leadTime, staleAfter: staleAfter, fallback: map[string]int{}, several: p.scalers > 1}
-	if p.forecasters > 0 && p.source == "" {
+	if p.forecasters+p.shards > 0 && p.source == "" {
 		w.source = newSource(t)
 		p.source = w.source.URL
 	}
@@ -87,7 +90,10 @@ func newWorld(t *testing.T, p plan) *world {
 		w.forecasters = append(w.forecasters, f)
 		w.relays = append(w.relays, newRelay(t, "http://"+f.http))
 	}
-	if p.forecasters == 0 {
+	switch {
+	case p.shards > 0:
+		w.sharded(t, p)
+	case p.forecasters == 0:
 		w.relays = append(w.relays, newRelay(t, ""))
 	}
 	if p.island != nil {
@@ -126,6 +132,14 @@ func b2i(b bool) int {
 
 func (w *world) newForecaster(t *testing.T, p plan) *service {
 	t.Helper()
+	s := w.makeForecaster(t, p)
+	w.begin(t, s)
+	return s
+}
+
+// makeForecaster is one that does not run yet.
+func (w *world) makeForecaster(t *testing.T, p plan) *service {
+	t.Helper()
 	s := &service{binary: "forecaster", http: freePort(t), prefix: p.prefix}
 	s.env = map[string]string{
 		"HTTP_ADDR": s.http, "FORECASTER_AUTH": "none", "RATE_LIMIT": "0", "PROMETHEUS_URL": p.source, "PROMETHEUS_TIMEOUT": "2s", "SCRAPE_INTERVAL": "0s", "MAX_DATA_AGE": maxDataAge.String(),
@@ -135,10 +149,15 @@ func (w *world) newForecaster(t *testing.T, p plan) *service {
 		"PROMETHEUS_HEADERS": "X-Scope-OrgID:headerS3cret", "PROMETHEUS_BEARER_TOKEN": "tokenS3cret", "LOG_LEVEL": "debug",
 	}
 	maps.Copy(s.env, p.forecaster)
+	return s
+}
+
+// begin starts a forecaster and waits until it is ready.
+func (w *world) begin(t *testing.T, s *service) {
+	t.Helper()
 	s.start(t)
 	s.keep(t)
 	eventually(t, 30*time.Second, "the forecaster is ready", answers("http://"+s.http+"/readyz"))
-	return s
 }
 
 func (w *world) newScaler(t *testing.T, p plan) *service {

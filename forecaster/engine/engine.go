@@ -34,6 +34,9 @@
 //     succeeded. The one before stands for one more training interval; an older
 //     one is dropped, as a process that starts then could not have it. A panic, an error or a number that is not finite fails the
 //     one stage of the one workload, with its reason, and touches no other.
+//   - While another forecaster leads (Options.Following), the ticks of a workload
+//     whose snapshot it keeps renewing in the store are left to it: they read,
+//     fit and publish nothing. One that it does not renew is forecast here.
 package engine
 
 import (
@@ -46,6 +49,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/storage"
+	"github.com/kedastral/kedastral/shared/forecast"
 )
 
 // Clock is the time an engine lives by. Its Now has a monotonic reading where
@@ -65,6 +69,12 @@ type Options struct {
 	Settle      time.Duration // how long after a step its data is complete at the source
 	MaxDataAge  time.Duration // the newest observation may be this old, then nothing is published
 	TickTimeout time.Duration // in real time: the backstop under a source that never answers
+
+	// Following reports whether another engine makes the forecasts and puts them
+	// where Store finds them; nil is never. Taken is told of each that this one
+	// hands on; nil is nobody.
+	Following func() bool
+	Taken     func(forecast.Snapshot)
 
 	// Elsewhere is why a workload that is not this engine's is another's, nil
 	// if it is nobody's; nil where there are no others.
@@ -177,11 +187,33 @@ func (e *Engine) acquire(ctx context.Context) bool {
 func (e *Engine) tick(ctx context.Context, k *worker, at time.Time) {
 	bounded, cancel := context.WithTimeout(ctx, e.TickTimeout)
 	defer cancel()
-	k.tick(bounded, at)
+	if s, led := e.led(bounded, k, at); led {
+		k.follow(at, s)
+		if e.Taken != nil {
+			e.Taken(s)
+		}
+	} else {
+		k.tick(bounded, at)
+	}
 	e.progressed()
 	if !e.ready.Load() && e.warm() == nil && e.ready.CompareAndSwap(false, true) {
 		e.Log.InfoContext(ctx, "ready, every workload has had its first tick", "workloads", len(e.order), "published", e.published())
 	}
+}
+
+// led is the snapshot that another engine put for the tick before this one, or
+// for this one already; with it there is nothing to do. One that is older, or
+// was made without the newest load, means that the other does not get on with
+// this workload, whatever it holds.
+func (e *Engine) led(ctx context.Context, k *worker, at time.Time) (forecast.Snapshot, bool) {
+	if e.Following == nil || !e.Following() {
+		return forecast.Snapshot{}, false
+	}
+	s, err := e.Latest(ctx, k.Name)
+	if err != nil || s.Observed == nil || s.GeneratedAt.Sub(s.Observed.At) > k.Interval {
+		return forecast.Snapshot{}, false
+	}
+	return s, !s.GeneratedAt.Before(at.Add(-k.Interval))
 }
 
 // Ready says what the engine still waits for before it has an answer for
@@ -210,7 +242,7 @@ func (e *Engine) inherited() bool {
 	served, overdue := 0, 0
 	for name, k := range e.workers {
 		last := k.outcome()
-		if !last.published.GeneratedAt.IsZero() {
+		if !last.current().GeneratedAt.IsZero() {
 			continue
 		}
 		s, err := e.Latest(context.Background(), name)
@@ -227,10 +259,10 @@ func (e *Engine) inherited() bool {
 	return 2*overdue > served
 }
 
-// published is how many workloads have ever published.
+// published is how many workloads have ever published, here or where it leads.
 func (e *Engine) published() (n int) {
 	for _, k := range e.workers {
-		if !k.outcome().published.GeneratedAt.IsZero() {
+		if !k.outcome().current().GeneratedAt.IsZero() {
 			n++
 		}
 	}
@@ -251,6 +283,18 @@ func (e *Engine) warm() error {
 		return errors.New("warm start: no workload could be forecast; /workloads says why")
 	}
 	return nil
+}
+
+// Reading reports whether the newest reads of most workloads succeeded, those
+// that were left to another engine included: who cannot read should not lead.
+func (e *Engine) Reading() bool {
+	deaf := 0
+	for _, k := range e.workers {
+		if k.outcome().deaf {
+			deaf++
+		}
+	}
+	return 2*deaf < len(e.workers) || deaf == 0
 }
 
 // Healthy reports an engine whose ticks have stopped: none has ended for

@@ -52,11 +52,15 @@ func (e *Engine) Explain(workload string, lead time.Duration) (Explanation, erro
 	}
 	now := e.Clock.Now()
 	x := Explanation{Status: e.status(k, now)}
-	if x.State == Warming || x.State == Silent {
+	switch last := k.outcome(); x.State {
+	case Warming, Silent:
 		x.Summary, x.Table = x.nothing()
 		x.Words = append(x.Words, "Nothing is published: "+x.Reason+".")
-	} else {
-		last := k.outcome()
+	case Following:
+		asked := askedOf(last.taken, last.taken.Age(now), lead)
+		x.Summary, x.Table = k.handed(last.taken, asked)
+		x.Words = append(x.Words, k.first(last.taken), "Another forecaster leads and made this plan: it can say why.")
+	default:
 		asked := askedOf(last.published, last.published.Age(now), lead)
 		x.Summary = k.summary(x.Status, last.published, last.decision, asked)
 		x.Plan, x.Table = k.reckon(last.published, last.decision), k.table(last.published, last.decision, asked)

@@ -142,6 +142,7 @@ kedastral_forecaster_snapshot_interval_seconds{workload="shop/web"} 60
 # HELP kedastral_forecaster_workloads Workloads by state.
 # TYPE kedastral_forecaster_workloads gauge
 kedastral_forecaster_workloads{state="failing"} 0
+kedastral_forecaster_workloads{state="following"} 0
 kedastral_forecaster_workloads{state="forecasting"} 1
 kedastral_forecaster_workloads{state="silent"} 1
 kedastral_forecaster_workloads{state="warming"} 0

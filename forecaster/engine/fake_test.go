@@ -27,6 +27,7 @@ type source struct {
 	err  error
 	wait time.Duration    // before it answers
 	now  func() time.Time // nil is the machine's clock
+	n    int              // reads
 }
 
 func (s *source) Name() string { return "fake" }
@@ -34,6 +35,7 @@ func (s *source) Name() string { return "fake" }
 func (s *source) Collect(ctx context.Context, windowSeconds int) (series.DataFrame, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.n++
 	if s.wait > 0 {
 		select {
 		case <-time.After(s.wait):
@@ -54,6 +56,12 @@ func (s *source) Collect(ctx context.Context, windowSeconds int) (series.DataFra
 		frame.Values[i] = s.load(frame.Start.Add(time.Duration(i) * s.step))
 	}
 	return frame, nil
+}
+
+func (s *source) asked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n
 }
 
 func (s *source) fail(err error) {

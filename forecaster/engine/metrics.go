@@ -113,6 +113,12 @@ func (m *Metrics) warned(workload string, kinds map[string]bool) {
 	}
 }
 
+// unread takes back what is told of the source: nobody here asks it now.
+func (m *Metrics) unread(workload string) {
+	m.sourceUp.DeleteLabelValues(workload)
+	m.warning.DeletePartialMatch(prometheus.Labels{"workload": workload})
+}
+
 // failed counts every fault that is part of err.
 func (m *Metrics) failed(workload string, err error) {
 	var f *fault
@@ -171,7 +177,7 @@ func (m *Metrics) silenced(workload string) {
 
 // count shows how many workloads are in each state, told when asked.
 func (m *Metrics) count(in func() map[State]int) {
-	for _, state := range []State{Warming, Forecasting, Failing, Silent} {
+	for _, state := range []State{Warming, Forecasting, Following, Failing, Silent} {
 		promauto.With(m.reg).NewGaugeFunc(prometheus.GaugeOpts{
 			Name:        prefix + "workloads",
 			Help:        "Workloads by state.",

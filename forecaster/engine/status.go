@@ -19,6 +19,7 @@ type State string
 const (
 	Warming     State = "warming"     // its first tick has not ended
 	Forecasting State = "forecasting" // its newest tick published and had no fault
+	Following   State = "following"   // its newest tick was left to another forecaster, whose snapshot is served
 	Failing     State = "failing"     // its newest tick had a fault; there still is a forecast to serve
 	Silent      State = "silent"      // there is nothing to publish
 )
@@ -142,7 +143,7 @@ func (k *worker) status(now time.Time) Status {
 	last := k.outcome()
 	st := Status{Workload: k.Name, Metric: k.Metric, Source: k.Source.Name(), Warnings: last.warnings, Skipped: last.skipped, LastTick: last.at}
 	why := last.fault
-	switch p := last.published; {
+	switch p := last.current(); {
 	case !last.attempted:
 		st.State, st.Reason = Warming, "the warm start has not reached it"
 		return st
@@ -159,6 +160,8 @@ func (k *worker) status(now time.Time) Status {
 			}
 		case why != nil:
 			st.State = Failing
+		case !last.taken.GeneratedAt.IsZero():
+			st.State, st.Reason = Following, "another forecaster leads and reads the source; its snapshot is served"
 		default:
 			st.State = Forecasting
 		}

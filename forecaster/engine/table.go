@@ -67,6 +67,23 @@ func (st Status) nothing() (string, []Line) {
 	return summary + ".", lines
 }
 
+// handed is the explanation of a plan that another forecaster made: what it
+// comes to, without the reckoning, which only that one knows.
+func (k *worker) handed(s forecast.Snapshot, a asked) (string, []Line) {
+	text := fmt.Sprintf("%s for a lead time of %s", replicas(a.replicas), env.FormatDuration(a.lead))
+	note := "the most planned within it"
+	if a.ended {
+		text, note = "The plan has ended: its horizon of "+env.FormatDuration(k.Horizon)+" has passed", "the plan has ended: a scaler falls back"
+	}
+	return text + "; another forecaster leads and made the plan, ask that one why.", []Line{
+		{"State", string(Following), "the snapshot of another forecaster is served; this one does not read the source"},
+		{"Lead time", env.FormatDuration(a.lead), note},
+		k.gate(s),
+		{"Load observed", number(s.Observed.Value), "up to " + stamp(s.Observed.At)},
+		{"Last forecast", stamp(s.GeneratedAt), "by " + s.Model},
+	}
+}
+
 // summary is the explanation in one sentence.
 func (k *worker) summary(st Status, s forecast.Snapshot, d capacity.Decision, a asked) string {
 	text := fmt.Sprintf("%s for a lead time of %s", replicas(a.replicas), env.FormatDuration(a.lead))

@@ -27,6 +27,7 @@ type worker struct {
 	maxDataAge time.Duration
 	delay      time.Duration    // from a tick's instant until it is due
 	history    series.DataFrame // of the last successful read, moved on to the last tick
+	deaf       bool             // the newest read failed
 	suspect    map[string]bool  // the kinds of warnings at the last tick
 	punctual   int              // times in a row that no tick had to be skipped
 
@@ -40,11 +41,21 @@ type outcome struct {
 	at        time.Time // of the newest tick
 	skipped   int
 	fault     error             // of the newest tick
+	deaf      bool              // it could not read
 	stands    bool              // the newest tick published, fault or not
 	published forecast.Snapshot // the newest; zero before the first
 	decision  capacity.Decision // that it was published by
+	taken     forecast.Snapshot // another engine's, where the newest tick was left to it; else zero
 	warnings  []string          // of the newest read that succeeded
 	history   series.DataFrame  // that the newest tick saw; no tick changes it, each makes its own
+}
+
+// current is the newest snapshot that there is to tell of.
+func (o outcome) current() forecast.Snapshot {
+	if !o.taken.GeneratedAt.IsZero() {
+		return o.taken
+	}
+	return o.published
 }
 
 func newWorker(w Workload, o Options) *worker {
@@ -64,8 +75,8 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 	}
 	k.mu.Lock()
 	before := k.last
-	k.last.attempted, k.last.at, k.last.fault, k.last.warnings = true, at, err, warnings
-	k.last.history, k.last.stands = k.history, !s.GeneratedAt.IsZero()
+	k.last.attempted, k.last.at, k.last.fault, k.last.warnings, k.last.taken = true, at, err, warnings, forecast.Snapshot{}
+	k.last.history, k.last.deaf, k.last.stands = k.history, k.deaf, !s.GeneratedAt.IsZero()
 	if !s.GeneratedAt.IsZero() {
 		k.last.published, k.last.decision = s, decision
 	}
@@ -78,6 +89,16 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 		k.metrics.silenced(k.Name)
 	}
 	k.tell(ctx, before, err, !s.GeneratedAt.IsZero())
+}
+
+// follow leaves the tick of at to the engine that put the snapshot.
+func (k *worker) follow(at time.Time, s forecast.Snapshot) {
+	k.mu.Lock()
+	k.last.attempted, k.last.at, k.last.fault, k.last.warnings, k.last.stands = true, at, nil, nil, true
+	k.last.taken, k.last.published, k.last.decision, k.last.deaf = s, forecast.Snapshot{}, capacity.Decision{}, false
+	k.mu.Unlock()
+	k.metrics.unread(k.Name)
+	k.metrics.published(s)
 }
 
 // guarded is forecast, and what the source warns of, where a panic in what no
@@ -143,6 +164,7 @@ func (k *worker) collect(ctx context.Context, at time.Time) error {
 	if err != nil && k.history.Len() > 0 {
 		k.history = k.history.Window(start, at)
 	}
+	k.deaf = err != nil
 	k.metrics.collected(k.Name, err == nil)
 	return err
 }

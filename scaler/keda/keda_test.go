@@ -2,9 +2,11 @@ package keda_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -233,6 +235,21 @@ func TestIsActive(t *testing.T) {
 		r := ref("web", "leadTime", tt.lead, "activationReplicas", tt.over)
 		if got, err := b.IsActive(t.Context(), r); err != nil || got.GetResult() != tt.want {
 			t.Errorf("at %v, lead %s, over %s: IsActive() = %v, %v; want %v", tt.at, tt.lead, tt.over, got, err, tt.want)
+		}
+	}
+}
+
+// A count that the HPA will cut is told to KEDA as it is, and /status says so.
+func TestClampedIsShown(t *testing.T) {
+	for most, want := range map[string]bool{"": false, "7": true, "8": false, "100": false} {
+		b := set(t, nil)
+		b.book.write(plan("shop/web", origin, 8, 8, 8))
+		b.now = origin
+		if got, err := b.ask(t, ref("web", "maxReplicas", most)); err != nil || got != 8 {
+			t.Errorf("maxReplicas %q: %v, %v; want 8 whatever it says", most, got, err)
+		}
+		if st := b.Status()[0]; st.Clamped != want || strconv.Itoa(st.Most) != cmp.Or(most, "0") {
+			t.Errorf("maxReplicas %q: /status says %d, clamped %t; want %t", most, st.Most, st.Clamped, want)
 		}
 	}
 }

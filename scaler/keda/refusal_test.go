@@ -44,6 +44,8 @@ func TestRefusals(t *testing.T) {
 		{"fraction", ref("web", "fallbackReplicas", "1.5"), codes.InvalidArgument, "whole number"},
 		{"huge", ref("web", "fallbackReplicas", "99999999999"), codes.InvalidArgument, "whole number"},
 		{"negative activation", ref("web", "activationReplicas", "-1"), codes.InvalidArgument, "activationReplicas"},
+		{"no most", ref("web", "maxReplicas", "0"), codes.InvalidArgument, "maxReplicas must be a whole number, at least 1"},
+		{"most", ref("web", "max_replicas", "5"), codes.InvalidArgument, "write maxReplicas"},
 		{"all at once", ref("web", "leadTime", "x", "fallbackReplicas", "y"), codes.InvalidArgument, "fallbackReplicas must"},
 		{"twice", ref("web", "leadTime", "1m", "leadTimeFromEnv", "2m"), codes.InvalidArgument, "set twice"},
 		{"long", ref("web", "workload", strings.Repeat("a", 5000)), codes.InvalidArgument, "longer than"},

@@ -111,6 +111,8 @@ type Status struct {
 	Lead         string    `json:"leadTime"`
 	Fallback     int       `json:"fallbackReplicas,omitempty"`
 	Activation   int       `json:"activationReplicas,omitempty"`
+	Most         int       `json:"maxReplicas,omitempty"`
+	Clamped      bool      `json:"clamped,omitempty"` // the HPA allows fewer than Replicas
 	GeneratedAt  time.Time `json:"generatedAt,omitzero"`
 	AgeSeconds   int       `json:"ageSeconds,omitempty"`
 	Mode         string    `json:"mode,omitempty"`
@@ -140,10 +142,10 @@ func (s *Server) status(t *target, now time.Time) Status {
 	v := decide(t.question(now, s.StaleAfter), snapshot, err)
 	st := Status{
 		ScaledObject: t.scaledObject, Workload: t.workload, State: v.state.String(),
-		LastTold: int(t.told.Load()), Lead: t.lead.String(), Fallback: t.fallback, Activation: t.activation,
+		LastTold: int(t.told.Load()), Lead: t.lead.String(), Fallback: t.fallback, Activation: t.activation, Most: t.most,
 	}
 	if v.answered {
-		st.Replicas = &v.replicas
+		st.Replicas, st.Clamped = &v.replicas, t.most > 0 && v.replicas > t.most
 	}
 	if v.why != nil {
 		st.Reason = v.why.reason

@@ -17,6 +17,7 @@ const (
 	keyLead       = "leadTime"           // a duration; LEAD_TIME
 	keyFallback   = "fallbackReplicas"   // at least 1; FALLBACK_REPLICAS
 	keyActivation = "activationReplicas" // active above this many; 0
+	keyMost       = "maxReplicas"        // the ScaledObject's maxReplicaCount, for /status alone; unknown
 
 	fromEnv = "FromEnv" // KEDA resolves keys that end so and keeps the ending
 )
@@ -30,7 +31,7 @@ const (
 // and the ScaledObject's name. Being comparable they find the target parsed
 // from them without parsing again.
 type settings struct {
-	scaledObject, workload, lead, fallback, activation string
+	scaledObject, workload, lead, fallback, activation, most string
 }
 
 // read picks our keys out of a request in one pass and without allocating.
@@ -69,6 +70,8 @@ func (s *settings) field(key string) *string {
 		return &s.fallback
 	case keyActivation:
 		return &s.activation
+	case keyMost:
+		return &s.most
 	default:
 		return nil
 	}
@@ -77,7 +80,7 @@ func (s *settings) field(key string) *string {
 // meant is the key of ours that a foreign key spells wrongly, in case or by
 // separators, or empty. Everything else is KEDA's business or a comment.
 func meant(key string) string {
-	for _, ours := range [...]string{keyWorkload, keyLead, keyFallback, keyActivation} {
+	for _, ours := range [...]string{keyWorkload, keyLead, keyFallback, keyActivation, keyMost} {
 		if sameLetters(key, ours) || sameLetters(strings.TrimSuffix(key, fromEnv), ours) {
 			return ours
 		}
@@ -113,6 +116,7 @@ type trigger struct {
 	lead       time.Duration
 	fallback   int // 0 means none
 	activation int
+	most       int // that the HPA allows; 0 means unknown. No answer depends on it
 }
 
 // parse makes a trigger of settings, with what is unset from the defaults. The
@@ -134,6 +138,11 @@ func (s settings) parse(namespace string, defaults trigger) (trigger, *refusal) 
 	if s.activation != "" {
 		if t.activation = count(s.activation); t.activation < 0 {
 			faults = append(faults, keyActivation+" must be a whole number, not negative")
+		}
+	}
+	if s.most != "" {
+		if t.most = count(s.most); t.most < 1 {
+			faults = append(faults, keyMost+" must be a whole number, at least 1")
 		}
 	}
 	name, why := s.target(namespace)
