@@ -88,13 +88,13 @@ export class Workload {
     }
     this.#busy = true;
     try {
-      const past = (w) => this.#ask(`forecast/history?window=${w}&`, true);
+      const past = (w) => this.#ask(`forecast/history?${w ? `window=${w}&` : ""}`, true);
       const row = this.#feed.rows.get(this.#name);
       // A forecast that is not given out is no fault of the page: do not ask for it.
       const silent = row && (row.state === "silent" || row.state === "warming");
       const [why, report, snapshot] = await Promise.all([
         this.#ask(`forecast/explain?lead=${settings.lead}s&`, true),
-        past(settings.window).catch(() => past("1h")),
+        past(settings.window).catch(() => past("")),
         silent ? null : this.#ask("forecast/current?", false),
       ]);
       this.#data = { why, report, snapshot };
