@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/shared/env"
+	"github.com/kedastral/kedastral/shared/shard"
 	"github.com/kedastral/kedastral/shared/telemetry/logtest"
 	"github.com/kedastral/kedastral/shared/tlsconfig/tlstest"
 )
@@ -171,5 +173,77 @@ func TestServerTLSSettingsHaveTheirEffect(t *testing.T) {
 		if answered != tt.answered {
 			t.Errorf("GET %s with %d certificates: %v; want answered %t", tt.url, len(tt.certificates), err, tt.answered)
 		}
+	}
+}
+
+// A step is asked for SCRAPE_INTERVAL after it ended, and not before.
+func TestScrapeIntervalHasItsEffect(t *testing.T) {
+	ends := make(chan time.Duration, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if end, err := strconv.ParseFloat(r.FormValue("end"), 64); err == nil {
+			ends <- time.Since(time.UnixMilli(int64(end * 1000)))
+		}
+		answerRange(w, r)
+	}))
+	defer server.Close()
+	start(t, light(server.URL, "SCRAPE_INTERVAL", "7m"))
+	if ago := <-ends; ago < 7*time.Minute || ago > 9*time.Minute { // to a step's end, and a little for not all at once
+		t.Errorf("SCRAPE_INTERVAL=7m: asked up to %v ago; want the step that ended that long ago", ago)
+	}
+}
+
+// What was published is remembered for as long as HISTORY says.
+func TestHistoryHasItsEffect(t *testing.T) {
+	remembered := func(address string) (known int) {
+		var past struct {
+			Leads []struct{ Replicas []*float64 }
+		}
+		status, body := get(t, "http://"+address+"/forecast/history?workload=shop/checkout")
+		if err := json.Unmarshal([]byte(body), &past); status != http.StatusOK && status != http.StatusServiceUnavailable || err != nil {
+			t.Errorf("%d %v: %s", status, err, body)
+		}
+		for _, lead := range past.Leads[:min(1, len(past.Leads))] {
+			for _, n := range lead.Replicas {
+				if n != nil {
+					known++
+				}
+			}
+		}
+		return known
+	}
+	replay := func(keep string) string {
+		address, _ := listening(t, light("http://127.0.0.1:1", "HISTORY", keep, "SOURCE", "recorded", "RECORDED_FILE", recording(t), "RECORDED_SPEED", "1200"))
+		return address
+	}
+	long, short, none := replay("1d"), replay("10m"), replay("0")
+	wait(t, func() bool { return remembered(long) > 60 }) // three seconds later
+	if n := remembered(short); n < 5 || n > 25 {
+		t.Errorf("HISTORY=10m: %d minutes are remembered; want about ten", n)
+	}
+	if n := remembered(none); n > 1 {
+		t.Errorf("HISTORY=0: %d minutes are remembered; want none", n)
+	}
+}
+
+// With SHARD_COUNT a process computes its own workloads and says where the
+// others are.
+func TestShardCountHasItsEffect(t *testing.T) {
+	names := []string{"shop/a", "shop/b", "shop/c", "shop/d", "shop/e", "shop/f"}
+	address := start(t, light(lagging(t, 0), "WORKLOADS", strings.Join(names, ","), "SHARD_COUNT", "5", "HOSTNAME", "forecaster-3"))
+	own, others := 0, 0
+	for _, name := range names {
+		want := http.StatusMisdirectedRequest
+		if shard.Computes(name, 3, 5) {
+			want = http.StatusOK
+			own++
+		} else {
+			others++
+		}
+		if status, body := get(t, address+"/forecast/current?workload="+name); status != want {
+			t.Errorf("%s: %d %.200s; want %d", name, status, body, want)
+		}
+	}
+	if own == 0 || others == 0 {
+		t.Fatalf("%d workloads of its own and %d of others; want some of both", own, others)
 	}
 }

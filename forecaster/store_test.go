@@ -194,6 +194,12 @@ func TestRestartServesFromRedis(t *testing.T) {
 	settings["HTTP_ADDR"] = "127.0.0.1:0"
 	go func() { ended <- run(ctx, settings, &log) }()
 	holds(t, server, &log, "kedastral:1:shop/checkout")
+	first := regexp.MustCompile(`http=(127\.0\.0\.1:\d+)`).FindStringSubmatch(log.String())
+	wait(t, func() bool { // it is counted when the server has answered
+		_, metrics := get(t, "http://"+first[1]+"/metrics")
+		return regexp.MustCompile(`kedastral_forecaster_store_writes_total\{outcome="stored"\} [1-9]`).MatchString(metrics) &&
+			regexp.MustCompile(`kedastral_forecaster_store_reads_total\{outcome="missing"\} [1-9]`).MatchString(metrics)
+	})
 	stop()
 	if err := <-ended; err != nil {
 		t.Fatal(err)
@@ -210,8 +216,11 @@ func TestRestartServesFromRedis(t *testing.T) {
 	if !strings.Contains(body, `"workload":"shop/checkout"`) {
 		t.Errorf("served after the restart: %s\n%s", body, again.String())
 	}
-	if _, metrics := get(t, "http://"+address+"/metrics"); !strings.Contains(metrics, "kedastral_forecaster_store_taken_total 1") || !strings.Contains(metrics, "kedastral_forecaster_store_up 1") {
-		t.Errorf("metrics do not tell that it was taken from the shared store")
+	_, metrics := get(t, "http://"+address+"/metrics")
+	for _, told := range []string{"taken_total 1", "up 1", `reads_total\{outcome="found"\} [1-9]`} {
+		if !regexp.MustCompile("(?m)^kedastral_forecaster_store_" + told).MatchString(metrics) {
+			t.Errorf("it was taken from the shared store, but the metrics have no kedastral_forecaster_store_%s", told)
+		}
 	}
 }
 
@@ -229,6 +238,9 @@ func TestStartsWithoutRedis(t *testing.T) {
 	}
 	if !metric("kedastral_forecaster_store_up 0") || !metric("kedastral_forecaster_store_pending 1") {
 		t.Error("metrics do not tell that the shared store is down")
+	}
+	for _, verb := range []string{"reads", "writes"} {
+		wait(t, func() bool { return !metric("kedastral_forecaster_store_" + verb + `_total{outcome="failed"} 0`) })
 	}
 	down.Run()
 	holds(t, down, log, "kedastral:1:shop/checkout")

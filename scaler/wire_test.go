@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"log"
 	"maps"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
+	"github.com/kedastral/kedastral/shared/shard"
 	"github.com/kedastral/kedastral/shared/tlsconfig/tlstest"
 )
 
@@ -177,6 +179,26 @@ func TestSettingsHaveTheirEffect(t *testing.T) {
 		}
 		if _, metrics := p.get(t, "/metrics"); !strings.Contains(metrics, "kedastral_scaler_trigger_evictions_total 2") {
 			t.Error("four triggers fit where two should")
+		}
+	})
+	t.Run("SHARD_COUNT", func(t *testing.T) {
+		t.Parallel()
+		f := &forecaster{}
+		f.replica.Store(7)
+		asked := make(chan string, 100)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked <- r.URL.Path
+			f.answer(w, r)
+		}))
+		t.Cleanup(server.Close)
+		shards := 2 // until the owner is not the first, who would be asked without shards
+		for shard.Rank("shop/web", shards)[0] == 0 {
+			shards++
+		}
+		p := launch(t, env.Vars{"FORECASTER_URL": server.URL + "/{ordinal}", "SHARD_COUNT": strconv.Itoa(shards)})
+		p.eventually(t, 7, codes.OK)
+		if path, want := <-asked, fmt.Sprintf("/%d/", shard.Rank("shop/web", shards)[0]); !strings.HasPrefix(path, want) {
+			t.Errorf("%s was asked first; want the owner among %d shards, %s", path, shards, want)
 		}
 	})
 	t.Run("CLOCK_SPEED", func(t *testing.T) {

@@ -17,11 +17,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/chromedp"
+
+	"github.com/kedastral/kedastral/shared/shard"
 )
 
 // remembered waits until so many forecasts of the workload were recorded.
@@ -80,11 +83,23 @@ func TestPages(t *testing.T) {
 					drawn = 0
 				}
 				b.until(t, fmt.Sprintf(`document.querySelectorAll(".chart:not([hidden]) canvas").length === %d && `, drawn)+`document.querySelector("h2").textContent.endsWith("`+name+`")`)
+				b.agrees(t)
 				b.accessible(t)
 				b.narrow(t)
 				b.shoot(t, name+"-"+look.name)
 			}
 		})
+	}
+}
+
+// agrees fails when the numbers at the top are not those of the explanation.
+func (b *tab) agrees(t *testing.T) {
+	t.Helper()
+	both := `(() => { const row = [...document.querySelectorAll(".facts tr")].find((r) => r.firstChild.textContent === "Load observed");
+		return [document.querySelector(".tiles b").textContent, row ? row.querySelector("b").textContent : "–"] })()`
+	var said []string
+	if b.ask(t, both, &said); said[0] != said[1] {
+		t.Errorf("the load observed is %s at the top and %s below", said[0], said[1])
 	}
 }
 
@@ -121,6 +136,8 @@ func TestStale(t *testing.T) {
 	if !strings.HasPrefix(text, "No forecast: ") || !strings.Contains(text, "the recording ended at 22 Jul 1995, 04:00:00 UTC") || !strings.Contains(text, "RECORDED_LOOP=true") {
 		t.Errorf("the summary of a stale workload is %q; want the reason and the next step", text)
 	}
+	direct := open(t, 1360, 900, "light") // by its own address, without the list before: no question that is refused
+	direct.see(t, address+"/#/w/nasa/web", ".facts td")
 }
 
 // Behind a path that a proxy strips, every address still leads there.
@@ -139,29 +156,30 @@ func TestBasePath(t *testing.T) {
 	b.shoot(t, "list-one")
 	b.run(t, chromedp.WaitVisible(".live.live.live", chromedp.ByQuery), chromedp.Click(".list tbody a", chromedp.ByQuery), chromedp.WaitVisible(".facts td", chromedp.ByQuery))
 	b.shoot(t, "one")
+
+	// A stream that breaks is said to have, and is taken up again.
+	b.until(t, `document.querySelector("#live").textContent === "Live"`)
+	server.CloseClientConnections()
+	b.until(t, `document.querySelector("#live").textContent.startsWith("Not connected")`)
+	b.until(t, `document.querySelector("#live").textContent === "Live"`)
+	b.expected("net::ERR_") // which Chromium reports by itself
 }
 
-// An install that forecasts nothing yet says what to do.
+// A forecaster that has nothing to forecast says what to do. WORKLOADS may not
+// be empty, but a shard's part of them may.
 func TestEmpty(t *testing.T) {
 	t.Parallel()
-	pages := http.NewServeMux()
-	assets := filepath.Join(root, "forecaster/dashboard/assets")
-	pages.Handle("/assets/", http.StripPrefix("/assets", http.FileServer(http.Dir(assets))))
-	pages.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFile(w, r, filepath.Join(assets, "index.html"))
-	})
-	none := `{"revision":"a.1","now":"2026-03-02T12:00:00Z","leadSeconds":[300],"total":0,"rows":[]}`
-	pages.HandleFunc("/dashboard/workloads", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, none) })
-	pages.HandleFunc("/dashboard/events", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		fmt.Fprintf(w, "event: rows\ndata: %s\n\n", none)
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	})
-	server := httptest.NewServer(pages)
-	t.Cleanup(server.CloseClientConnections)
+	const shards = 3
+	idle := 0
+	for ordinal := range shards {
+		if !shard.Computes("nasa/web", ordinal, shards) {
+			idle = ordinal
+		}
+	}
+	address := forecaster(t, map[string]string{"SHARD_COUNT": strconv.Itoa(shards), "POD_NAME": fmt.Sprintf("forecaster-%d", idle)})
 	b := open(t, 1360, 700, "dark")
-	b.see(t, server.URL, ".empty pre")
+	b.see(t, address, ".empty pre")
+	b.until(t, `document.querySelector("#live").textContent === "Live"`)
 	b.accessible(t)
 	b.shoot(t, "empty")
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -99,6 +101,13 @@ func (b *tab) listen(event any) {
 	}
 }
 
+// expected leaves out the faults so far that are no fault of the page.
+func (b *tab) expected(what string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.faults = slices.DeleteFunc(b.faults, func(fault string) bool { return strings.Contains(fault, what) })
+}
+
 func (b *tab) run(t *testing.T, actions ...chromedp.Action) {
 	t.Helper()
 	limited, stop := context.WithTimeout(b.Context, time.Minute)
@@ -118,12 +127,13 @@ func (b *tab) see(t *testing.T, address, selector string) {
 	b.run(t, chromedp.Navigate(address), chromedp.WaitVisible(selector, chromedp.ByQuery))
 }
 
-// until waits for a condition in the page.
+// until waits for a condition in the page. What it asks about may not be there
+// yet: that throws, and is no answer.
 func (b *tab) until(t *testing.T, condition string) {
 	t.Helper()
 	limited, stop := context.WithTimeout(b.Context, time.Minute)
 	defer stop()
-	if err := chromedp.Run(limited, chromedp.Poll(condition, nil, chromedp.WithPollingInterval(50*time.Millisecond))); err != nil {
+	if err := chromedp.Run(limited, chromedp.Poll("(() => { try { return "+condition+" } catch { return false } })()", nil, chromedp.WithPollingInterval(50*time.Millisecond))); err != nil {
 		var text string
 		_ = chromedp.Run(b.Context, chromedp.Text("main", &text, chromedp.ByQuery))
 		t.Fatalf("%s: %v; the page says\n%.2000s", condition, err, text)

@@ -20,6 +20,7 @@ var verbs = map[string][]string{
 	"kubectl delete":       {"-n", "-k", "-f"},
 	"kubectl describe":     {"-n"},
 	"kubectl diff":         {"-k"},
+	"kubectl exec":         {"-n"},
 	"kubectl get":          {"-n", "-A", "-o", "-w", "-l", "--raw", "--field-selector"},
 	"kubectl logs":         {"-n", "-f", "-l", "--tail", "--since", "--prefix", "--previous"},
 	"chronyc tracking":     {},
@@ -68,6 +69,12 @@ func clusterCommand(line, ours string) string {
 		}
 	}
 	line, _, _ = strings.Cut(line, " | ")
+	line, inside, _ := strings.Cut(line, " -- ") // what kubectl exec runs in a container
+	if inside, ok := strings.CutPrefix(inside, "/forecaster "); ok {
+		if fault := clusterCommand("forecaster "+inside, ours); fault != "" {
+			return fault
+		}
+	}
 	words := strings.Fields(line)
 	tool, verb, flags := words[0], "", []string(nil)
 	for i := 1; i < len(words); i++ {

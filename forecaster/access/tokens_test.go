@@ -201,8 +201,18 @@ func TestWhileReviewsFail(t *testing.T) {
 		if lines := strings.Count(log.String(), "\n"); lines != 2 || !strings.Contains(log.String(), "tokens cannot be reviewed") || !strings.Contains(log.String(), "reviewed again") {
 			t.Errorf("the log has %d lines; want two:\n%s", lines, &log)
 		}
-		if n := testutil.CollectAndCount(reg); n != 3 {
-			t.Errorf("%d series; want one for each result", n)
+		if _, err := g.Identify(bearing("forged")); !errors.Is(err, access.ErrUnknown) {
+			t.Errorf("a forged token: %v; want %v", err, access.ErrUnknown)
+		}
+		want := fmt.Sprintf(`
+# HELP kedastral_forecaster_token_reviews_total Tokens that the Kubernetes API was asked about, by what came of it: accepted, rejected or failed.
+# TYPE kedastral_forecaster_token_reviews_total counter
+kedastral_forecaster_token_reviews_total{result="accepted"} 2
+kedastral_forecaster_token_reviews_total{result="failed"} %d
+kedastral_forecaster_token_reviews_total{result="rejected"} 1
+`, r.asked.Load()-3)
+		if err := testutil.GatherAndCompare(reg, strings.NewReader(want)); err != nil {
+			t.Error(err)
 		}
 	})
 }

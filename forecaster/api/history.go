@@ -51,10 +51,10 @@ func (a *api) history(w http.ResponseWriter, r *http.Request) {
 
 // pastOf is the part of the past that a request asks for.
 func pastOf(values url.Values, now time.Time) (history.Query, error) {
-	q := history.Query{Now: now, Window: history.DefaultWindow, Points: history.DefaultPoints}
+	q := history.Query{Now: now, Points: history.DefaultPoints}
 	if text := values.Get("window"); text != "" {
 		d, err := time.ParseDuration(text)
-		if err != nil {
+		if err != nil || d == 0 {
 			return q, fmt.Errorf("window=%q: must be a duration such as 6h or 90m", shortened(text))
 		}
 		q.Window = d

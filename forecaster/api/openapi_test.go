@@ -114,7 +114,7 @@ func TestContract(t *testing.T) {
 		"/forecast/explain?workload=shop/none", "/forecast/explain?workload=shop/away", "/forecast/explain",
 		"/forecast/history?workload=shop/web", "/forecast/history?workload=shop/web&window=90m&points=100", "/forecast/history?workload=shop/new",
 		"/forecast/history?workload=shop/none", "/forecast/history?workload=shop/away", "/forecast/history", "/forecast/history?workload=shop/web&window=-1h",
-		"/forecast/history?workload=shop/web&window=long", "/forecast/history?workload=shop/web&points=1", "/forecast/history?workload=shop/web&points=x",
+		"/forecast/history?workload=shop/web&window=long", "/forecast/history?workload=shop/web&window=0s", "/forecast/history?workload=shop/web&points=1", "/forecast/history?workload=shop/web&points=x",
 		"/forecast/history?workload=shop/web&window=9999h", "/workloads", "/openapi.json", "/healthz", "/readyz", "/metrics",
 	} {
 		w := do(h, "GET", target)

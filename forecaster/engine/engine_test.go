@@ -10,6 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/models"
@@ -152,7 +155,9 @@ func TestOverrunIsSkipped(t *testing.T) {
 			return repeat(f)
 		}})
 		begun := time.Now().Truncate(time.Minute)
-		e := begin(t, options(), w)
+		o, reg := options(), prometheus.NewRegistry()
+		o.Metrics = engine.NewMetrics(reg)
+		e := begin(t, o, w)
 		pass(10 * time.Minute)
 		skipped := 0
 		for i := 1; i < len(predicted); i++ {
@@ -164,6 +169,14 @@ func TestOverrunIsSkipped(t *testing.T) {
 		}
 		if st := statusOf(t, e, "shop/web"); len(predicted) != 4 || st.Skipped != skipped {
 			t.Errorf("%d forecasts, %d ticks skipped; want 4, %d", len(predicted), st.Skipped, skipped)
+		}
+		want := fmt.Sprintf(`
+# HELP kedastral_forecaster_ticks_skipped_total Ticks that were not run because the one before them was still running or waiting.
+# TYPE kedastral_forecaster_ticks_skipped_total counter
+kedastral_forecaster_ticks_skipped_total{workload="shop/web"} %d
+`, skipped)
+		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "kedastral_forecaster_ticks_skipped_total"); err != nil {
+			t.Error(err)
 		}
 	})
 }

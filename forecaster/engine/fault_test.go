@@ -2,12 +2,16 @@ package engine_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/engine"
@@ -197,6 +201,47 @@ func (*unscorable) Score() models.Score { panic("oops") }
 type alarmed struct{ source }
 
 func (*alarmed) Warnings() []adapters.Warning { panic("oops") }
+
+// What the source warns of is told, by its kind, for as long as it does.
+func TestWarningsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		suspect := &suspected{source: source{load: flat(400), step: time.Minute}}
+		suspect.average.Store(true)
+		w, o, reg := workload("shop/web"), options(), prometheus.NewRegistry()
+		w.Source, o.Metrics = suspect, engine.NewMetrics(reg)
+		e := begin(t, o, w)
+		for _, on := range []int{1, 0} {
+			pass(2 * time.Minute)
+			if st := statusOf(t, e, "shop/web"); len(st.Warnings) != on {
+				t.Errorf("warnings = %v; want %d", st.Warnings, on)
+			}
+			want := fmt.Sprintf(`
+# HELP kedastral_forecaster_source_warning 1 if the source says that something looks wrong with the metric, by kind.
+# TYPE kedastral_forecaster_source_warning gauge
+kedastral_forecaster_source_warning{kind="average",workload="shop/web"} %d
+kedastral_forecaster_source_warning{kind="clock_skew",workload="shop/web"} 0
+kedastral_forecaster_source_warning{kind="counter",workload="shop/web"} 0
+kedastral_forecaster_source_warning{kind="negative",workload="shop/web"} 0
+`, on)
+			if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "kedastral_forecaster_source_warning"); err != nil {
+				t.Error(err)
+			}
+			suspect.average.Store(false)
+		}
+	})
+}
+
+type suspected struct {
+	source
+	average atomic.Bool
+}
+
+func (s *suspected) Warnings() []adapters.Warning {
+	if s.average.Load() {
+		return []adapters.Warning{{Kind: adapters.WarnAverage, Text: "looks like an average"}}
+	}
+	return nil
+}
 
 // A clock set back leaves a snapshot of the future behind and the next tick far
 // away. Neither may silence the workload, nor may the snapshot seem young.

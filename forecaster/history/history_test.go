@@ -182,6 +182,16 @@ func TestReportKeepsPeaksWhenThinned(t *testing.T) {
 	}
 }
 
+// Nothing said is six hours, or as much as there may be.
+func TestReportHasADefaultWindow(t *testing.T) {
+	for keep, want := range map[time.Duration]time.Duration{24 * time.Hour: 6 * time.Hour, 3 * time.Hour: 3 * time.Hour, time.Minute: time.Hour, 0: 6 * time.Hour} {
+		rep, err := report(history.New(keep, 1), noon, "shop/web", history.Query{Now: noon, Points: 1000})
+		if got := noon.Sub(rep.Start); err != nil || got != want {
+			t.Errorf("HISTORY=%v: a report of %v, %v; want %v", keep, got, err, want)
+		}
+	}
+}
+
 func TestReportRefuses(t *testing.T) {
 	r := history.New(24*time.Hour, 1)
 	for _, tt := range []struct {

@@ -29,7 +29,7 @@ type Loads interface {
 // Query says which part of the past is asked for.
 type Query struct {
 	Now    time.Time
-	Window time.Duration // before Now
+	Window time.Duration // before Now; 0 is [DefaultWindow], or the longest there is where that is less
 	Points int           // at most, 2 to [MaxPoints]
 }
 
@@ -82,7 +82,10 @@ func (r *Recorder) Limit() time.Duration {
 }
 
 func (r *Recorder) report(loads Loads, workload string, q Query) (Report, error) {
-	if q.Window <= 0 || q.Window > r.Limit() {
+	if q.Window == 0 {
+		q.Window = min(DefaultWindow, r.Limit())
+	}
+	if q.Window < 0 || q.Window > r.Limit() {
 		return Report{}, fmt.Errorf("window=%v: must be positive and at most %v: %w", q.Window, r.Limit(), ErrQuery)
 	}
 	if q.Points < 2 || q.Points > MaxPoints {

@@ -64,7 +64,7 @@ export class Chart {
     const options = {
       ...this.#size(),
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone()),
-      padding: [10, 10, 0, 0],
+      padding: [10, 22, 0, 0], // to the right, half of a time that stands at the edge
       cursor: { sync: { key: "kedastral" }, drag: { x: false, y: false }, points: { size: 7 }, y: false },
       legend: { show: false },
       scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.06] } },

@@ -18,6 +18,12 @@ export class Feed extends EventTarget {
     return Date.now() + this.#offset;
   }
 
+  // told is for who heard the forecaster's clock elsewhere: it need not run as
+  // fast as this machine's, for a recording is replayed faster.
+  told(now) {
+    this.#offset = Date.parse(now) - Date.now();
+  }
+
   async start() {
     clearTimeout(this.#retry);
     try {
@@ -58,7 +64,7 @@ export class Feed extends EventTarget {
     if (epoch !== this.#epoch) this.rows.clear(); // another process, perhaps with other workloads
     this.#epoch = epoch;
     this.#revision = answer.revision;
-    this.#offset = Date.parse(answer.now) - Date.now();
+    this.told(answer.now);
     this.total = answer.total;
     this.leads = answer.leadSeconds;
     const changed = new Set();

@@ -13,6 +13,14 @@ export function load(v) {
   return (Math.abs(v) >= 1000 ? whole : plain).format(Math.abs(v) >= 1000 ? Math.round(v) : v);
 }
 
+// alike tells all loads of a column with as many decimals as its largest needs.
+export function alike(values) {
+  const most = Math.max(...values.filter(known).map(Math.abs), 0);
+  const digits = most >= 1000 || most === 0 ? 0 : Math.max(0, 3 - Math.floor(Math.log10(most)) - 1);
+  const fixed = new Intl.NumberFormat("en", { minimumFractionDigits: Math.min(digits, 6), maximumFractionDigits: Math.min(digits, 6) });
+  return (v) => (known(v) && most < 1e6 ? fixed.format(v) : load(v));
+}
+
 export function count(v) {
   return known(v) ? whole.format(v) : unknown;
 }

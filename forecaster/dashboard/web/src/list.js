@@ -11,10 +11,10 @@ const columns = (view) => [
   { key: "health", title: "State", sort: (r) => show.order.indexOf(r.health) },
   { key: "observed", title: "Load", hint: "The newest load observed", number: true, sort: (r) => r.observed, text: (r) => show.load(r.observed) },
   { key: "spark", title: "Trend", hint: "Four hours of load and the hour forecast" },
-  { key: "replicas", title: "Now", hint: "Replicas asked for now", number: true, sort: (r) => r.replicas, text: (r) => show.count(r.replicas) },
+  { key: "replicas", title: "Replicas", hint: "Replicas asked for now", number: true, sort: (r) => r.replicas, text: (r) => show.count(r.replicas) },
   { key: "atLead", title: "At lead", hint: "Replicas asked for within the lead time", number: true, sort: (r) => view.atLead(r), text: (r) => show.count(view.atLead(r)) },
   { key: "skill", title: "Skill", hint: "1 is perfect, 0 no better than repeating the past", number: true, sort: (r) => r.skill, text: (r) => show.skill(r.skill) },
-  { key: "coverage", title: "Coverage", hint: "How often the load stayed at or below the upper forecast, and how often it should have", number: true, sort: (r) => r.coverage?.measured, text: (r) => (r.coverage ? `${show.share(r.coverage.measured)} of ${show.share(r.coverage.level)}` : show.unknown) },
+  { key: "coverage", title: "Coverage", hint: "How often the load stayed at or below the upper forecast, and how often it should have", number: true, sort: (r) => r.coverage?.measured, text: (r) => (r.coverage ? `${show.share(r.coverage.measured).replace(" %", "")} / ${show.share(r.coverage.level)}` : show.unknown) },
   { key: "age", title: "Age", hint: "Of the newest forecast", number: true, sort: (r) => (r.generatedAt ? -Date.parse(r.generatedAt) : undefined), text: (r) => show.span(view.age(r)) },
 ];
 
@@ -96,6 +96,10 @@ export class List {
       this.table, this.empty);
   }
 
+  #title(column) {
+    return column.key === "atLead" ? `In ${settings.lead / 60} min` : column.title;
+  }
+
   #head(column) {
     if (!column.sort) return el("th", { role: "columnheader", scope: "col", title: column.hint, class: column.key }, column.title);
     return el("th", { role: "columnheader", scope: "col", class: `${column.key}${column.number ? " number" : ""}`, title: column.hint },
@@ -121,7 +125,7 @@ export class List {
       return sign * (x < y ? -1 : x > y ? 1 : 0) || (a.workload < b.workload ? -1 : 1);
     });
     this.order.value = this.#sort.key;
-    say(this.heads[5].firstChild, `In ${settings.lead / 60} min`);
+    say(this.heads[5].firstChild, this.#title(this.columns[5]));
     this.columns.forEach((c, i) => c.sort && set(this.heads[i], { "aria-sort": c.key === this.#sort.key ? (this.#sort.down ? "descending" : "ascending") : "none" }));
     this.#paintChips(named);
     this.#paintEmpty(all.length);
@@ -161,9 +165,10 @@ export class List {
       this.empty.replaceChildren(el("p", {}, this.#feed.state === "lost" ? "The forecaster does not answer. Trying again…" : "Loading…"));
     } else if (all === 0) {
       this.empty.replaceChildren(
-        el("h3", {}, "No workload is configured yet"),
-        el("p", {}, "The forecaster runs and waits. Name what it is to forecast in its environment and start it again:"),
-        el("pre", { tabindex: "0", "aria-label": "Example configuration" }, "WORKLOADS=shop/checkout\nPROMETHEUS_URL=http://prometheus:9090\nWORKLOAD_SHOP_CHECKOUT_QUERY=sum(rate(http_requests_total{app=\"checkout\"}[1m]))\nWORKLOAD_SHOP_CHECKOUT_TARGET_PER_POD=100"));
+        el("h3", {}, "No workload yet"),
+        el("p", {}, "This forecaster has nothing to forecast. Name a workload in its environment and start it again:"),
+        el("pre", { tabindex: "0", "aria-label": "Example configuration" }, "WORKLOADS=shop/checkout\nPROMETHEUS_URL=http://prometheus:9090\nWORKLOAD_SHOP_CHECKOUT_QUERY=sum(rate(http_requests_total{app=\"checkout\"}[1m]))\nWORKLOAD_SHOP_CHECKOUT_TARGET_PER_POD=100"),
+        el("p", {}, el("small", {}, "With SHARD_COUNT, other shards may have all the workloads there are.")));
     } else {
       this.empty.replaceChildren(el("p", {}, "No workload matches. "), el("button", { type: "button", onclick: () => {
         this.search.value = this.#search = this.#state = "";
@@ -211,7 +216,11 @@ export class List {
       this.#rows.set(row.workload, held);
     }
     set(held.tr, { "aria-rowindex": index + 2 });
-    this.columns.forEach((c, i) => c.text && say(held.tr.children[i].lastChild, c.text(row)));
+    this.columns.forEach((c, i) => {
+      if (!c.text) return;
+      say(held.tr.children[i].firstChild, this.#title(c));
+      say(held.tr.children[i].lastChild, c.text(row));
+    });
     if (held.row !== row) {
       held.row = row;
       held.tr.children[1].firstChild.className = `badge ${row.health}`;

@@ -31,6 +31,14 @@ export function within(plan, stepSeconds, seconds) {
   return plan.map((_, i) => Math.max(...plan.slice(i, i + n)));
 }
 
+// asked is the most that a snapshot's plan has within so many seconds from an
+// instant on, undefined where it has ended.
+export function asked(snapshot, now, seconds) {
+  const at = Math.max(0, (now - Date.parse(snapshot.generatedAt)) / 1000 / snapshot.stepSeconds);
+  const plan = snapshot.desiredReplicas.slice(Math.floor(at), Math.max(Math.floor(at) + 1, Math.ceil(at + seconds / snapshot.stepSeconds)));
+  return plan.length ? Math.max(...plan) : undefined;
+}
+
 // judge says how the forecasts made earlier fared, over the steps where both
 // are known.
 export function judge(report, lead) {

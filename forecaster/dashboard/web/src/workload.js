@@ -1,7 +1,7 @@
 import { Chart } from "./chart.js";
 import { el, say, set } from "./dom.js";
 import * as show from "./format.js";
-import { axis, judge, within } from "./past.js";
+import { asked, axis, judge, within } from "./past.js";
 import { choose, onChoice, settings } from "./settings.js";
 
 const windows = ["1h", "3h", "6h", "12h", "24h"];
@@ -13,23 +13,24 @@ export class Workload {
   #name;
   #off = [];
   #abort = new AbortController();
+  #begun = false;
   #busy = false;
   #again = false;
   #data = {};
+  #row; // the feed's, of the time that the data is of
 
   constructor(feed, main, name) {
     this.#feed = feed;
     this.#name = name;
     this.#build(main);
     const changed = (event) => {
-      this.#head();
-      if (event.detail.has(name)) this.#load();
+      if (event.detail.has(name) || !this.#begun) this.#load(); // the numbers at the top change with the words below
     };
     feed.addEventListener("rows", changed);
     const ages = setInterval(() => this.#head(), 1000);
     this.#off = [() => feed.removeEventListener("rows", changed), () => clearInterval(ages), onChoice((what) => (what === "window" || what === "lead" ? this.#load() : this.#paint()))];
     this.#head();
-    this.#load();
+    if (feed.loaded) this.#load(); // or when it is: its row says what not to ask for
   }
 
   close() {
@@ -86,22 +87,26 @@ export class Workload {
       this.#again = true;
       return;
     }
-    this.#busy = true;
+    this.#begun = this.#busy = true;
     try {
-      const past = (w) => this.#ask(`forecast/history?window=${w}&`, true);
+      const past = (w) => this.#ask(`forecast/history?${w ? `window=${w}&` : ""}`, true);
       const row = this.#feed.rows.get(this.#name);
       // A forecast that is not given out is no fault of the page: do not ask for it.
       const silent = row && (row.state === "silent" || row.state === "warming");
       const [why, report, snapshot] = await Promise.all([
         this.#ask(`forecast/explain?lead=${settings.lead}s&`, true),
-        past(settings.window).catch(() => past("1h")),
+        past(settings.window).catch(() => past("")),
         silent ? null : this.#ask("forecast/current?", false),
       ]);
       this.#data = { why, report, snapshot };
+      this.#row = row && this.#newer(row);
+      this.#feed.told(report.now);
       this.#complain("");
       this.#paint();
     } catch (error) {
       if (this.#abort.signal.aborted) return;
+      this.#row = undefined;
+      this.#head();
       this.#complain(error instanceof TypeError ? "The forecaster does not answer. What is shown may be old." : error.message);
     } finally {
       this.#busy = false;
@@ -112,6 +117,17 @@ export class Workload {
     }
   }
 
+  // newer is the feed's row with what has just been asked for: the feed tells
+  // it a second later, and the numbers at the top are those of the words below.
+  #newer(row) {
+    const { why, report, snapshot } = this.#data;
+    const newer = { ...row, observed: why.observed, skill: why.skill, generatedAt: why.generatedAt, dataAt: why.dataAt };
+    if (!snapshot) return newer;
+    const now = Date.parse(report.now);
+    const held = snapshot.skill?.coverage?.find((c) => c.level === row.coverage?.level);
+    return { ...newer, replicas: asked(snapshot, now, 0), atLead: this.#feed.leads.map((ahead) => asked(snapshot, now, ahead)), coverage: held ?? row.coverage };
+  }
+
   #complain(text) {
     this.notice.hidden = text === "";
     say(this.notice, text);
@@ -119,7 +135,7 @@ export class Workload {
   }
 
   #head() {
-    const row = this.#feed.rows.get(this.#name);
+    const row = this.#row ?? this.#feed.rows.get(this.#name);
     if (!row) return;
     this.badge.className = `badge ${row.health}`;
     say(this.badge, show.words[row.health]);
@@ -223,13 +239,14 @@ export class Workload {
   #paintGate(why, snapshot) {
     const skill = snapshot?.skill;
     const verdict = { predictive: "Yes. It has skill over repeating the last value.", reactive: "No.", shadow: "No." }[why.mode] ?? "There is no forecast.";
+    const error = show.alike((skill?.blocks ?? []).map((b) => b.meanAbsoluteErr));
     const from = (i) => (i === 0 ? 0 : skill.blocks[i - 1].toSeconds);
     this.gate.replaceChildren(
       el("p", {}, el("b", {}, verdict), why.modeReason ? ` ${why.modeReason[0].toUpperCase()}${why.modeReason.slice(1)}.` : ""),
       why.reason && why.state !== "forecasting" ? el("p", { class: "reason" }, `${why.reason}. `, why.next ? `What to do: ${why.next}.` : "") : "",
       skill?.blocks?.length ? el("table", { class: "figures" }, el("caption", {}, `Skill, from ${skill.origins} origins of the recent past`),
         el("thead", {}, el("tr", {}, ["Ahead", "Over last value", "Over last season", "Mean error"].map((h) => el("th", { scope: "col" }, h)))),
-        el("tbody", {}, skill.blocks.map((b, i) => el("tr", {}, el("th", { scope: "row" }, show.range(from(i), b.toSeconds)), el("td", {}, show.skill(b.overLastValue)), el("td", {}, show.skill(b.overSeasonal)), el("td", {}, show.load(b.meanAbsoluteErr)))))) : "",
+        el("tbody", {}, skill.blocks.map((b, i) => el("tr", {}, el("th", { scope: "row" }, show.range(from(i), b.toSeconds)), el("td", {}, show.skill(b.overLastValue)), el("td", {}, show.skill(b.overSeasonal)), el("td", {}, error(b.meanAbsoluteErr)))))) : "",
       skill?.coverage?.length ? el("table", { class: "figures" }, el("caption", {}, "How often the load stayed at or below"),
         el("thead", {}, el("tr", {}, ["Quantile", "Should", "Did"].map((h) => el("th", { scope: "col" }, h)))),
         el("tbody", {}, skill.coverage.map((c) => el("tr", {}, el("th", { scope: "row" }, `p${+(c.level * 100).toFixed(1)}`), el("td", {}, show.share(c.level)), el("td", {}, show.share(c.measured)))))) : "");
