@@ -54,6 +54,7 @@ type bank struct {
 	settled  int                   // observations before a shift can be told
 	patience float64               // rate at which the usual distance follows
 	x        []float64             // what is followed at the moment
+	shift    int                   // where in x the level shifted last, -1 where it did not
 	state    state
 }
 
@@ -69,6 +70,7 @@ type state struct {
 	level       [curveCount][rateCount]float64
 	base, slope [curveCount][trendCount]float64
 	apart       [curveCount]float64 // usual distance of the quick level from the slow one
+	since       [curveCount]int     // observations since the level shifted, 0 once it is of no account
 	age         int                 // observations seen
 }
 
@@ -168,17 +170,27 @@ func (b *bank) begin(k int, x float64) {
 // smooth takes values into the levels beside curve k.
 //
 // Where the quick level and a slow one are further apart than noise ever brings
-// them, the level has shifted, and the slow ones take over the quick one: hours
-// of half-life would lag behind it for as long.
+// them, the level has shifted, and all of them start anew: each is the mean of
+// what came since, until that forgets slower than the level does. Hours of
+// half-life would lag behind the shift for as long.
 func (b *bank) smooth(k int, x []float64) {
+	b.shift = -1
 	if len(x) == 0 {
 		return
 	}
-	level, usual, age := &b.state.level[k], b.state.apart[k], b.state.age
+	level, usual, age, since := &b.state.level[k], b.state.apart[k], b.state.age, b.state.since[k]
 	l1, l2, l3, l4 := level[min9], level[min30], level[hours2], level[hours8]
 	r1, r2, r3, r4 := b.rate[min9], b.rate[min30], b.rate[hours2], b.rate[hours8]
 	shifts := followed[k].shift
-	for _, v := range x {
+	for i, v := range x {
+		if since > 0 {
+			since++
+			mean := 1 / float64(since)
+			r1, r2, r3, r4 = max(b.rate[min9], mean), max(b.rate[min30], mean), max(b.rate[hours2], mean), max(b.rate[hours8], mean)
+			if mean < b.rate[hours8] {
+				since = 0
+			}
+		}
 		l1 += r1 * (v - l1)
 		l2 += r2 * (v - l2)
 		l3 += r3 * (v - l3)
@@ -188,7 +200,8 @@ func (b *bank) smooth(k int, x []float64) {
 		apart := abs(l1 - l3)
 		if limit := shiftTimes * usual; apart > limit {
 			if shifts && age > b.settled && usual > 0 {
-				l2, l3, l4, apart = l1, l1, l1, 0
+				l1, l2, l3, l4, apart, since = v, v, v, v, 0, 1
+				b.shift = i
 			} else if most := limit + apart*young; apart > most {
 				apart = most
 			}
@@ -196,11 +209,16 @@ func (b *bank) smooth(k int, x []float64) {
 		usual += max(b.patience, young) * (apart - usual)
 	}
 	*level = [rateCount]float64{x[len(x)-1], l1, l2, l3, l4}
-	b.state.apart[k] = usual
+	b.state.apart[k], b.state.since[k] = usual, since
 }
 
-// drift takes values into the i-th damped trend beside curve k.
+// drift takes values into the i-th damped trend beside curve k. It starts anew
+// where the level shifted, or it would take the step for a slope.
 func (b *bank) drift(k, i int, x []float64) {
+	if at := b.shift; at >= 0 {
+		b.state.base[k][i], b.state.slope[k][i] = x[at], 0
+		x = x[at+1:]
+	}
 	p := b.trend[i]
 	base, slope := b.state.base[k][i], b.state.slope[k][i]
 	for _, v := range x {

@@ -392,3 +392,27 @@ func TestBankFollowsAShift(t *testing.T) {
 		}
 	}
 }
+
+// A shift is a step, not a slope: twenty minutes after it every level is the
+// mean of what came since, and no trend has been read into it.
+func TestBankStartsAnewAtAShift(t *testing.T) {
+	random := rand.New(rand.NewPCG(13, 14))
+	var b bank
+	b.reset(time.Minute, 60)
+	g := grid{z: repeat(620, func(i int) float64 { return 10 + when(i >= 600, 10, 0) + random.NormFloat64()/4 })}
+	g.ok = make([]bool, len(g.z))
+	for i := range g.ok {
+		g.ok[i] = true
+	}
+	b.follow(&g, &curves{}, 0, 610, []int{flat})
+	b.follow(&g, &curves{}, 610, len(g.z), []int{flat})
+	for _, rate := range []int{min9, min30, hours2, hours8} {
+		equal(t, "level twenty minutes after a shift to 20", b.state.level[flat][rate], 20., 0.5)
+	}
+	for i := range followed[flat].trends {
+		ahead := b.state.base[flat][i] + b.state.slope[flat][i]*b.reach[i][60]
+		equal(t, "trend an hour ahead", ahead, 20., 1.)
+	}
+	b.follow(&g, &curves{}, len(g.z), len(g.z), []int{flat}) // nothing new, as in a refresh within the step
+	equal(t, "level after nothing", b.state.level[flat][min30], 20., 0.5)
+}
