@@ -50,9 +50,9 @@ func (e *Engine) Explain(workload string, lead time.Duration) (Explanation, erro
 	if err != nil {
 		return Explanation{}, err
 	}
-	now := e.Clock.Now()
-	x := Explanation{Status: e.status(k, now)}
-	switch last := k.outcome(); x.State {
+	now, last := e.Clock.Now(), k.outcome() // one for all that is told: the next tick may leave another
+	x := Explanation{Status: e.status(k, last, now)}
+	switch x.State {
 	case Warming, Silent:
 		x.Summary, x.Table = x.nothing()
 		x.Words = append(x.Words, "Nothing is published: "+x.Reason+".")

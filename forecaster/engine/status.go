@@ -106,15 +106,16 @@ func (e *Engine) Workloads() []Status {
 	now := e.Clock.Now()
 	out := make([]Status, len(e.order))
 	for i, name := range e.order {
-		out[i] = e.status(e.workers[name], now)
+		k := e.workers[name]
+		out[i] = e.status(k, k.outcome(), now)
 	}
 	return out
 }
 
 // status is the workload's, and what is served nevertheless when it has
 // published nothing itself.
-func (e *Engine) status(k *worker, now time.Time) Status {
-	st := k.status(now)
+func (e *Engine) status(k *worker, last outcome, now time.Time) Status {
+	st := k.status(last, now)
 	if st.GeneratedAt.IsZero() {
 		if s, err := e.Latest(context.Background(), k.Name); err == nil {
 			st.Reason += "; served meanwhile is the snapshot of " + stamp(s.GeneratedAt) + " in the store, which this process did not make"
@@ -139,8 +140,7 @@ func (k *worker) outcome() outcome {
 
 // status judges the newest outcome at now: a forecast may have grown too old
 // since its tick.
-func (k *worker) status(now time.Time) Status {
-	last := k.outcome()
+func (k *worker) status(last outcome, now time.Time) Status {
 	st := Status{Workload: k.Name, Metric: k.Metric, Source: k.Source.Name(), Warnings: last.warnings, Skipped: last.skipped, LastTick: last.at}
 	why := last.fault
 	switch p := last.current(); {

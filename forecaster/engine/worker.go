@@ -85,7 +85,7 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 	switch {
 	case !s.GeneratedAt.IsZero():
 		k.metrics.published(s)
-	case k.status(k.clock.Now()).State == Silent:
+	case k.status(k.outcome(), k.clock.Now()).State == Silent:
 		k.metrics.silenced(k.Name)
 	}
 	k.tell(ctx, before, err, !s.GeneratedAt.IsZero())

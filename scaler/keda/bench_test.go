@@ -3,6 +3,7 @@ package keda_test
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/kedastral/kedastral/scaler/cache"
 	"github.com/kedastral/kedastral/scaler/keda"
 	"github.com/kedastral/kedastral/shared/forecast"
+	"github.com/kedastral/kedastral/shared/ratelimit"
 	"github.com/kedastral/kedastral/shared/tlsconfig/tlstest"
 )
 
@@ -47,7 +49,7 @@ func warm(b *testing.B, workload string) *keda.Server {
 	s, err := keda.New(c, reg, keda.Options{
 		Namespace: "shop", LeadTime: 5 * time.Minute, StaleAfter: 10 * time.Minute, Size: 20_000,
 		PushInterval: time.Second, Budget: 250 * time.Millisecond,
-		Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -80,11 +82,12 @@ func (e echo) GetMetrics(context.Context, *pb.GetMetricsRequest) (*pb.GetMetrics
 	return e.answer, nil
 }
 
-// BenchmarkAgainstEcho calls the scaler, with all its interceptors, and a bare
-// gRPC server that answers a constant, over a loopback connection each, in
-// turns so that both see the same machine: in plain text, and with both ends
-// showing certificates. It reports the medians over the rounds of the ratios
-// of their rates and of their 99th percentiles, and the scaler's own.
+// BenchmarkAgainstEcho calls the scaler, with all its interceptors, its log, its
+// metrics and its rate limit, and a bare gRPC server that answers a constant,
+// over a loopback connection each, in turns so that both see the same machine:
+// in plain text, and with both ends showing certificates. It reports the medians
+// over the rounds of the ratios of their rates and of their 99th percentiles,
+// and the scaler's own.
 func BenchmarkAgainstEcho(b *testing.B) {
 	b.Run("plain", func(b *testing.B) { against(b, nil, insecure.NewCredentials()) })
 	ca := tlstest.NewAuthority(b, "bench", time.Hour)
@@ -161,8 +164,12 @@ func turn(b *testing.B, c pb.ExternalScalerClient, callers, calls int) pace {
 // scalerAt is a client of the scaler on a loopback connection.
 func scalerAt(b *testing.B, s *keda.Server, secure *tls.Config, dial credentials.TransportCredentials) pb.ExternalScalerClient {
 	b.Helper()
+	pace, err := ratelimit.New(1e9) // counts every call and refuses none
+	if err != nil {
+		b.Fatal(err)
+	}
 	return connected(b, dial, func(ctx context.Context, l net.Listener) {
-		_ = keda.Transport{Server: s, TLS: secure, MaxInFlight: 1024, Grace: time.Second}.Serve(ctx, l)
+		_ = keda.Transport{Server: s, TLS: secure, MaxInFlight: 1024, Pace: pace, Grace: time.Second}.Serve(ctx, l)
 	})
 }
 
