@@ -186,7 +186,10 @@ func TestScrapeIntervalHasItsEffect(t *testing.T) {
 		answerRange(w, r)
 	}))
 	defer server.Close()
-	start(t, light(server.URL, "SCRAPE_INTERVAL", "7m"))
+	address := start(t, light(server.URL, "SCRAPE_INTERVAL", "7m"))
+	if ago := time.Since(current(t, address).GeneratedAt); ago < 7*time.Minute || ago > 9*time.Minute {
+		t.Errorf("SCRAPE_INTERVAL=7m: a forecast from %v ago; want one from the newest step that is complete", ago)
+	}
 	if ago := <-ends; ago < 7*time.Minute || ago > 9*time.Minute { // to a step's end, and a little for not all at once
 		t.Errorf("SCRAPE_INTERVAL=7m: asked up to %v ago; want the step that ended that long ago", ago)
 	}
