@@ -80,7 +80,8 @@ func (m *Model) Score() models.Score {
 type fit struct {
 	step     time.Duration
 	scaling  scaling
-	seasonal bool      // the history holds a day and a half
+	seasonal bool      // the history holds a day and an eighth
+	proven   bool      // it holds two and a half, so that the replay has seen every hour
 	asked    []float64 // the levels to forecast
 	levels   []float64 // the levels of the laws, asked among them
 
@@ -111,7 +112,8 @@ func (w *workspace) train(ctx context.Context, frame features.Frame, levels []fl
 	}
 	f.knots = knotsOf(frame.Horizon)
 	g := &w.grid
-	f.seasonal = g.day >= leastSlots && g.n >= g.day+g.day/2
+	f.seasonal = g.day >= leastSlots && g.n >= g.day+g.day/8
+	f.proven = f.seasonal && g.n >= 2*g.day+g.day/2
 	if f.seasonal {
 		w.detrend()
 	}

@@ -111,6 +111,66 @@ func TestFollows(t *testing.T) {
 	}
 }
 
+// From the second day on yesterday's shape is known, and that today is three
+// times yesterday.
+func TestSecondDay(t *testing.T) {
+	for _, tt := range []struct {
+		step  time.Duration
+		n     int
+		horiz int
+	}{
+		{5 * time.Minute, 288 + 60, 12}, // five hours into it
+		{5 * time.Minute, 288 + 180, 12},
+		{time.Hour, 24 + 5, 6},
+		{time.Hour, 24 + 15, 6},
+	} {
+		day := int(24 * time.Hour / tt.step)
+		at := func(i int) float64 {
+			v := wave(i * 288 / day)
+			if i >= day {
+				v *= 3
+			}
+			return v
+		}
+		got := forecast(t, frame(tt.n, tt.step, tt.horiz, at))
+		within(t, "step "+tt.step.String(), got.Values, func(h int) float64 { return at(tt.n + h) }, 0.3)
+	}
+}
+
+// Two observations are no trend: half an hour ahead the forecast is still near
+// them.
+func TestTwoPointsAreNoTrend(t *testing.T) {
+	got := forecast(t, frame(2, time.Minute, 30, func(i int) float64 { return 100 + 10*float64(i) }))
+	if end := got.Values[29]; end > 160 {
+		t.Errorf("half an hour after 100 and 110: %.0f; want near 110", end)
+	}
+}
+
+// While nothing is observed what is known fades: the band six hours into an
+// outage is wider than the one before it.
+func TestOutageWidens(t *testing.T) {
+	const n, hole = 10 * 288, 72
+	level := 0.0
+	drift := make([]float64, n+hole)
+	for i := range drift {
+		level += 0.03 * noise(i)
+		level *= 0.995
+		drift[i] = level
+	}
+	width := func(hole int) float64 {
+		got := forecast(t, frame(n, 5*time.Minute, 12, func(i int) float64 {
+			if i >= n-hole {
+				return nan
+			}
+			return wave(i) * (1 + drift[i])
+		}))
+		return got.Quantiles[slices.Index(levels, 0.95)].Values[11] / got.Values[11]
+	}
+	if before, in := width(0)-1, width(hole)-1; in < 1.2*before {
+		t.Errorf("95 %% of the load is at most %.1f %% above the median an hour ahead, and %.1f %% six hours into an outage; want it wider", 100*before, 100*in)
+	}
+}
+
 // Fourteen days of weekdays and weekends, seen from Friday night: the model
 // knows that Saturday is quiet.
 func TestKnowsTheWeekend(t *testing.T) {
@@ -140,10 +200,11 @@ func TestLearnsTheHourBeforeTheDay(t *testing.T) {
 	}
 }
 
-// A steady service whose metric reads zero: for a moment that is a lost metric,
-// after most of a day it is demand; either way the tail stays prepared.
+// A steady service whose metric reads zero: for a moment that is a lost metric
+// that comes back, after most of a day it may well not; either way the load is
+// there still, and what a plan is made from stays prepared for it.
 func TestLostMetric(t *testing.T) {
-	for _, zeros := range []int{1, 2, 60} {
+	for _, zeros := range []int{1, 2, 60, 110} {
 		n := 8 * 288
 		f := frame(n, 5*time.Minute, 12, func(i int) float64 {
 			if i >= n-zeros {
@@ -152,9 +213,11 @@ func TestLostMetric(t *testing.T) {
 			return wave(i)
 		})
 		got := forecast(t, f)
-		tail := got.Quantiles[slices.Index(levels, 0.99)].Values[11]
-		if want := wave(n + 11); tail < 0.8*want {
-			t.Errorf("%d zeros: 99 %% of the load is at or below %.0f in an hour; want it near %.0f", zeros, tail, want)
+		for h, tail := range got.Quantiles[slices.Index(levels, 0.95)].Values {
+			if want := wave(n + h); tail < 0.8*want {
+				t.Errorf("%d zeros: 95 %% of the load is at or below %.0f in step %d; want it near %.0f", zeros, tail, h, want)
+				break
+			}
 		}
 		if back := got.Values[11] > 500; back != (zeros < 12) {
 			t.Errorf("%d zeros: median %.0f in an hour; a short loss ends, a long one goes on", zeros, got.Values[11])

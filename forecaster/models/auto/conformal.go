@@ -3,6 +3,7 @@ package auto
 import (
 	"math"
 	"slices"
+	"sort"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -12,62 +13,149 @@ import (
 const (
 	missDays = 3  // half-life of misses
 	ample    = 60 // independent misses that need no widening
+	borrowed = 20 // independent misses that the law of all knots counts for at a knot
 )
 
-// calibrate sets the law of the misses at every knot from the replay: the
-// conformal quantiles of what the ensemble of each time missed, newest counting
-// most, in the unit of the spread that fits best.
+// calibrate sets the law of the misses at every knot from the replay, in the
+// unit of the spread that fits best.
 func (w *workspace) calibrate(f *fit) {
 	w.recency = grow(w.recency, len(w.origins))
 	for i, o := range w.origins {
 		w.recency[i] = math.Exp2(-float64(w.grid.n-o) / float64(missDays*w.grid.day))
 	}
-	if f.seasonal {
+	if f.proven {
 		w.chooseSpread(f)
-	} else {
-		f.growth = w.growth(f)
 	}
-	L := len(f.levels)
-	f.law = make([]float64, len(f.knots)*L)
-	if !f.seasonal {
-		w.coldLaws(f)
-	}
-	for k := range f.knots {
-		law := f.law[k*L : (k+1)*L]
-		if f.seasonal {
-			w.misses = w.collect(w.misses[:0], f, k, 0, len(w.origins), 1)
-			conformal(law, w.misses, f.levels)
-			law[slices.Index(f.levels, 0.5)] = 0
+	f.growth = w.growth(f)
+	f.law = make([]float64, len(f.knots)*len(f.levels))
+	w.laws(f, f.law, 0, len(w.origins))
+}
+
+// laws fills out with the laws at the knots that the misses of origins
+// [first, end) make: conformal quantiles of what the ensemble of each time
+// missed, newest counting most. What the own misses of a knot are too few to
+// tell it borrows from those of all knots, on short histories everything.
+// Without seasons half of the misses' median stays: load that drifted off drifts
+// on, as far as has been seen.
+func (w *workspace) laws(f *fit, out []float64, first, end int) {
+	L, middle := len(f.levels), slices.Index(f.levels, 0.5)
+	drift := w.gather(f, first, end) / 2
+	for k, h := range f.knots {
+		law, ratio := out[k*L:(k+1)*L], math.Pow(float64(h), f.growth)
+		evidence := w.evidence(f, k, first, end)
+		if f.proven {
+			w.misses = w.collect(w.misses[:0], f, k, first, end, 1)
+			mixed(law, accumulate(w.misses), w.common, ratio, borrowed/(borrowed+evidence), f.levels)
+		} else {
+			for j, l := range f.levels {
+				law[j] = mirrored(w.common, l) * ratio
+			}
 		}
-		widen(law, f.levels, w.evidence(f, k))
+		if f.seasonal {
+			law[middle] = 0
+			widen(law, f.levels, evidence+borrowed)
+		} else {
+			law[middle] = drift * ratio * evidence / (evidence + 1)
+			widen(law, f.levels, evidence)
+		}
+		part(law, middle)
 	}
 }
 
-// coldLaws sets the laws where misses are few: those of all knots serve every
-// one, brought to its distance, and each also the other way round, as a load
-// that only rose so far may fall. Half of their median stays: load that drifted
-// off drifts on.
-func (w *workspace) coldLaws(f *fit) {
-	L := len(f.levels)
-	pooled := f.law[:L] // at a distance of one step, which the first knot has
-	w.misses = w.misses[:0]
-	for k, h := range f.knots {
-		w.misses = w.collect(w.misses, f, k, 0, len(w.origins), math.Pow(float64(h), -f.growth))
-	}
-	conformal(pooled, w.misses, f.levels)
-	middle := slices.Index(f.levels, 0.5)
-	drift := pooled[middle] / 2
-	for _, m := range w.misses {
-		w.misses = append(w.misses, order.Weighted{Value: -m.Value, Weight: m.Weight})
-	}
-	conformal(pooled, w.misses, f.levels)
-	pooled[middle] = drift
-	for k, h := range f.knots[1:] {
-		ratio := math.Pow(float64(h), f.growth)
-		for j, q := range pooled {
-			f.law[(k+1)*L+j] = q * ratio
+// part keeps quantiles on their side of the median, which need not be the
+// misses': else where they cross is where the median is read.
+func part(law []float64, middle int) {
+	for j := range law {
+		switch {
+		case j < middle:
+			law[j] = min(law[j], law[middle])
+		case j > middle:
+			law[j] = max(law[j], law[middle])
 		}
 	}
+}
+
+// gather fills w.common with the sizes of the misses of all knots, brought to
+// a distance of one step and accumulated. Without seasons it returns the median
+// of the misses.
+func (w *workspace) gather(f *fit, first, end int) (median float64) {
+	w.common = w.common[:0]
+	for k, h := range f.knots {
+		w.common = w.collect(w.common, f, k, first, end, math.Pow(float64(h), -f.growth))
+	}
+	if !f.seasonal {
+		var law [1]float64
+		conformal(law[:], w.common, []float64{0.5})
+		median = law[0]
+	}
+	for i := range w.common {
+		w.common[i].Value = abs(w.common[i].Value)
+	}
+	accumulate(w.common)
+	return median
+}
+
+// accumulate sorts misses and turns the weight of each into the share of all
+// that is at or below it.
+func accumulate(misses []order.Weighted) []order.Weighted {
+	order.Sort(misses)
+	total := 0.0
+	for i := range misses {
+		total += misses[i].Weight
+		misses[i].Weight = total
+	}
+	for i := range misses {
+		misses[i].Weight /= total
+	}
+	return misses
+}
+
+// mirrored is the quantile of a level of misses of the given sizes, each as
+// likely the other way round: a load that only rose so far may fall. It is zero
+// where there are none.
+func mirrored(sizes []order.Weighted, level float64) float64 {
+	if len(sizes) == 0 || level == 0.5 {
+		return 0
+	}
+	i := reaching(sizes, abs(2*level-1))
+	return math.Copysign(sizes[min(i, len(sizes)-1)].Value, level-0.5)
+}
+
+// reaching is the first of accumulated misses with at least a share at or below.
+func reaching(misses []order.Weighted, share float64) int {
+	return sort.Search(len(misses), func(i int) bool { return misses[i].Weight >= share })
+}
+
+// mixed fills law with the quantiles of a mixture: a knot's own misses, and for
+// a share the mirrored ones of all knots at its distance.
+func mixed(law []float64, own, sizes []order.Weighted, ratio, share float64, levels []float64) {
+	for j, l := range levels {
+		i := sort.Search(len(own), func(i int) bool {
+			return (1-share)*own[i].Weight+share*below(sizes, own[i].Value/ratio) >= l
+		})
+		before, from, to := 0.0, math.Inf(-1), math.Inf(1)
+		if i > 0 {
+			before, from = own[i-1].Weight, own[i-1].Value
+		}
+		if i < len(own) {
+			to = own[i].Value
+		}
+		rest := (l - (1-share)*before) / share // that the mirrored ones must make up for before the next own one
+		if rest < 1 || i == len(own) {
+			to = min(to, mirrored(sizes, min(max(rest, 0), 1))*ratio)
+		}
+		law[j] = max(from, to)
+	}
+}
+
+// below is the share of mirrored misses at or below x.
+func below(sizes []order.Weighted, x float64) float64 {
+	i := sort.Search(len(sizes), func(i int) bool { return sizes[i].Value > abs(x) })
+	share := 0.0
+	if i > 0 {
+		share = sizes[i-1].Weight
+	}
+	return 0.5 + math.Copysign(share, x)/2
 }
 
 // collect appends the misses at knot k of origins [from, to), times ratio.
@@ -104,10 +192,14 @@ func conformal(law []float64, misses []order.Weighted, levels []float64) {
 	}
 }
 
-// growth is the power of the steps ahead that misses grow with: half of what
-// they show, half a random walk's.
+// growth is the power of the steps ahead that misses grow with: the mean of
+// what they show and of what is to be expected, which is a random walk's without
+// seasons, and with them that they do not.
 func (w *workspace) growth(f *fit) float64 {
-	const walk = 0.5
+	usual := 0.5
+	if f.seasonal {
+		usual = 0
+	}
 	K := len(f.knots)
 	var n, sx, sy, sxx, sxy float64
 	for k, h := range f.knots {
@@ -124,18 +216,22 @@ func (w *workspace) growth(f *fit) float64 {
 		}
 	}
 	if d := n*sxx - sx*sx; d > 1e-9 {
-		return min(max(((n*sxy-sx*sy)/d+walk)/2, 0), 1)
+		return min(max(((n*sxy-sx*sy)/d+usual)/2, 0), 1)
 	}
-	return walk
+	return usual
 }
 
-// evidence is how many independent misses a knot's law rests on: forecasts
-// that overlap miss together.
-func (w *workspace) evidence(f *fit, k int) float64 {
-	if len(w.origins) == 0 {
+// evidence is how many independent misses of origins [first, end) the law at a
+// knot rests on: forecasts that overlap miss together.
+func (w *workspace) evidence(f *fit, k, first, end int) float64 {
+	if first == end {
 		return 1
 	}
-	return max(1, float64(w.grid.n-w.origins[0])/float64(f.knots[k]))
+	after := w.grid.n
+	if end < len(w.origins) {
+		after = w.origins[end]
+	}
+	return max(1, float64(after-w.origins[first])/float64(f.knots[k]))
 }
 
 // widen makes a law wider for resting on little evidence, by Student's quantile

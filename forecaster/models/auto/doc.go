@@ -22,7 +22,7 @@
 //     before; and a cycle found in the autocorrelation.
 //   - Levels: on x = z − curve, exponential smoothing l ← l + α(x − l) at five
 //     half-lives and damped trends (Gardner and McKenzie, 1985); forecast
-//     curve(t + h) + l + b(φ + … + φʰ).
+//     curve(t + h) + l + b(φ + … + φʰ). Where the level shifts they start anew.
 //   - Weights per knot of the horizon, at powers of two: w ∝ (best loss / loss)²⁴ with the loss
 //     mean √|error|, newest and same time of day counting most, experts below
 //     0.86 of the best left out (in the spirit of Bates and Granger, 1969).
@@ -32,15 +32,18 @@
 //   - Law: weighted quantiles of the replay's misses around it, in units of a
 //     spread that may grow with the level and differ by hour, chosen by pinball
 //     loss on held-out halves: split-conformal prediction (Papadopoulos and
-//     others, 2002; Lei and others, 2018). The newest misses count most.
+//     others, 2002; Lei and others, 2018). The newest misses count most, and those
+//     of all knots, mirrored and brought to the distance, count as twenty
+//     independent ones: far knots of short histories have few of their own.
 //   - Drift: where it pays on held-out halves, the spread is also that of the
 //     misses known at the origin relative to the usual, those of the last day
 //     counting most. As all of it is recomputed from history, a restart changes
 //     nothing.
 //
-// With less than a day and a half there are no seasons, and the handful of
-// misses are pooled over the horizon, mirrored, and widened by Student's
-// quantile over the normal one.
+// With less than a day and an eighth there are no seasons, and with less than
+// two and a half days the replay has not seen every hour often enough to tell
+// how the spread differs. Until then the misses of all knots serve every one,
+// and laws are widened by Student's quantile over the normal one.
 //
 // # Following drift
 //

@@ -5,6 +5,7 @@ import "github.com/kedastral/kedastral/forecaster/models/internal/order"
 const (
 	rareZeros = 0.05 // share of zeros up to which a zero can be a lost metric
 	lossDrop  = 10   // usual changes that a drop to zero must exceed to be one
+	mostGone  = 0.5  // chance at most that a lost metric stays lost: what it measured is there still
 )
 
 // lose sets aside zeros that are a lost metric and not demand, and returns how

@@ -416,3 +416,76 @@ func TestBankStartsAnewAtAShift(t *testing.T) {
 	b.follow(&g, &curves{}, len(g.z), len(g.z), []int{flat}) // nothing new, as in a refresh within the step
 	equal(t, "level after nothing", b.state.level[flat][min30], 20., 0.5)
 }
+
+// The first season is one day's values as they are, the oldest day's: beside the
+// newest day's the level would vanish, for they contain it.
+func TestFirstSeasonIsTheOldestDay(t *testing.T) {
+	w := laid(t, 6*time.Hour, 1, 2, 3, 2, 11, 12, 13)
+	w.detrend()
+	s := make([]float64, 4)
+	w.season(s, 7)
+	equal(t, "season of a day and three quarters", s, []float64{-1, 0, 1, 0}, 1e-12)
+}
+
+func TestMirrored(t *testing.T) {
+	sizes := accumulate([]order.Weighted{{Value: 4, Weight: 1}, {Value: 1, Weight: 1}, {Value: 3, Weight: 1}, {Value: 2, Weight: 1}})
+	for _, tt := range []struct{ level, want float64 }{
+		{0.5, 0}, {0.6, 1}, {0.625, 1}, {0.65, 2}, {0.95, 4}, {0.4, -1}, {0.05, -4},
+	} {
+		if got := mirrored(sizes, tt.level); got != tt.want {
+			t.Errorf("mirrored(1 2 3 4, %v) = %v; want %v", tt.level, got, tt.want)
+		}
+	}
+	if got := mirrored(nil, 0.9); got != 0 {
+		t.Errorf("mirrored(none, 0.9) = %v; want 0", got)
+	}
+}
+
+// A mixture against its definition: the least value of either kind that enough
+// of the mixture is at or below.
+func TestMixed(t *testing.T) {
+	random := rand.New(rand.NewPCG(15, 16))
+	for range 200 {
+		const ratio = 2.0
+		own, sizes := make([]order.Weighted, random.IntN(6)), make([]order.Weighted, 1+random.IntN(6))
+		for i := range own {
+			own[i] = order.Weighted{Value: random.NormFloat64(), Weight: random.Float64()}
+		}
+		for i := range sizes {
+			sizes[i] = order.Weighted{Value: random.ExpFloat64(), Weight: random.Float64()}
+		}
+		accumulate(own)
+		accumulate(sizes)
+		share := 0.05 + 0.9*random.Float64()
+		if len(own) == 0 {
+			share = 1
+		}
+		reached := func(x float64) float64 {
+			sum, before := 0.0, 0.0
+			for _, m := range own {
+				if m.Value <= x {
+					sum += (1 - share) * (m.Weight - before)
+				}
+				before = m.Weight
+			}
+			before = 0
+			for _, m := range sizes {
+				for _, side := range []float64{-1, 1} {
+					if side*m.Value*ratio <= x {
+						sum += share * (m.Weight - before) / 2
+					}
+				}
+				before = m.Weight
+			}
+			return sum
+		}
+		levels := []float64{0.07, 0.31, 0.69, 0.93}
+		law := make([]float64, len(levels))
+		mixed(law, own, sizes, ratio, share, levels)
+		for j, l := range levels {
+			if at, under := reached(law[j]), reached(law[j]-1e-9); at < l-1e-9 || under > l+1e-9 {
+				t.Fatalf("level %v is %v: %v of the mixture is at or below, %v below", l, law[j], at, under)
+			}
+		}
+	}
+}

@@ -29,7 +29,7 @@ func (w *workspace) predict(f *fit, frame features.Frame) (models.Forecast, erro
 		gone := 0.0
 		if g.lost > 0 {
 			// A run of lost zeros goes on for as long again with even chances.
-			gone = float64(g.lost) / float64(g.lost+i+1)
+			gone = min(float64(g.lost)/float64(g.lost+i+1), mostGone)
 		}
 		out.Values[i] = f.scaling.out(quantile(f.levels, w.law, 0.5, gone))
 		for j, l := range f.asked {

@@ -23,6 +23,7 @@ func (w *workspace) record(f *fit, frame features.Frame) models.Score {
 	if len(s.Blocks) == 0 {
 		return models.Score{Scale: s.Scale}
 	}
+	w.cover(f, s.Blocks)
 	return s
 }
 
@@ -41,42 +42,55 @@ func (w *workspace) block(b *models.BlockScore, f *fit, k int) bool {
 		b.LastValueMAE += (abs(y-f.scaling.out(row[0])) - b.LastValueMAE) / n
 		b.SeasonalMAE += (abs(y-f.scaling.out(row[seasonal])) - b.SeasonalMAE) / n
 	}
-	if n == 0 {
-		return false
-	}
-	b.Levels = w.covered(f, k)
-	return true
+	return n > 0
 }
 
-// covered is how the laws at knot k fared, each half of the replay under the
-// law of the other.
-func (w *workspace) covered(f *fit, k int) []models.LevelScore {
-	K, N, n := len(f.knots), len(w.origins), 0.0
-	out := make([]models.LevelScore, len(f.asked))
-	w.law = grow(w.law, len(f.asked))
-	for half := range 2 {
-		w.misses = w.collect(w.misses[:0], f, k, half*N/2, (half+1)*N/2, 1)
-		conformal(w.law, w.misses, f.asked)
-		for i := (1 - half) * N / 2; i < (2-half)*N/2; i++ {
-			y, p := w.target[i*K+k], w.mean[i*K+k]
-			if math.IsNaN(y) {
-				continue
-			}
-			n++
-			width := w.width(f, i, k)
-			for l, level := range f.asked {
-				q := p + w.law[l]*width
-				hit := 0.0
-				if y <= q {
-					hit = 1
-				}
-				out[l].Level = level
-				out[l].Coverage += (hit - out[l].Coverage) / n
-				out[l].Pinball += (pinball(f.scaling.out(y), f.scaling.out(q), level) - out[l].Pinball) / n
-			}
+// cover fills in how the laws fared at the levels asked for, each half of the
+// replay under the laws of the other.
+func (w *workspace) cover(f *fit, blocks []models.BlockScore) {
+	N, L := len(w.origins), len(f.levels)
+	w.law, w.row = grow(w.law, len(f.knots)*L), grow(w.row, len(f.asked))
+	counts := make([]float64, len(blocks))
+	for i := range blocks {
+		blocks[i].Levels = make([]models.LevelScore, len(f.asked))
+		for l, level := range f.asked {
+			blocks[i].Levels[l].Level = level
 		}
 	}
-	return out
+	for half := range 2 {
+		w.laws(f, w.law, half*N/2, (half+1)*N/2)
+		for i := range blocks {
+			k := slices.Index(f.knots, blocks[i].To)
+			for l, level := range f.asked {
+				w.row[l] = w.law[k*L+slices.Index(f.levels, level)]
+			}
+			w.judge(f, k, w.row, (1-half)*N/2, (2-half)*N/2, blocks[i].Levels, &counts[i])
+		}
+	}
+}
+
+// judge takes into levels how a law of as many quantiles fared at knot k of
+// origins [first, end); n counts the outcomes so far.
+func (w *workspace) judge(f *fit, k int, law []float64, first, end int, levels []models.LevelScore, n *float64) {
+	K := len(f.knots)
+	for i := first; i < end; i++ {
+		y, p := w.target[i*K+k], w.mean[i*K+k]
+		if math.IsNaN(y) {
+			continue
+		}
+		*n++
+		width := w.width(f, i, k)
+		for l := range levels {
+			s := &levels[l]
+			q := p + law[l]*width
+			hit := 0.0
+			if y <= q {
+				hit = 1
+			}
+			s.Coverage += (hit - s.Coverage) / *n
+			s.Pinball += (pinball(f.scaling.out(y), f.scaling.out(q), s.Level) - s.Pinball) / *n
+		}
+	}
 }
 
 // inSample is the mean absolute change over a day, or from step to step where

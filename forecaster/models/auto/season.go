@@ -79,7 +79,7 @@ func (w *workspace) season(s []float64, c int) {
 	days := min((c-2*half)/g.day, mostDays)
 	from, to, x := c-half-days*g.day, c-half, w.x
 	if days < 1 {
-		from, to, x = max(0, c-g.day), c, g.z
+		from, to, x = 0, min(c, g.day), g.z
 	}
 	if from != d.from || to < d.to || days <= 1 {
 		// A day of a changing clock has slots twice.

@@ -45,6 +45,7 @@ type workspace struct {
 	row     []float64
 	weight  []float64
 	feature []float64
+	common  []order.Weighted
 	law     []float64
 
 	wave       []float64
