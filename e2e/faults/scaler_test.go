@@ -92,6 +92,7 @@ func TestScalerOneOfTwo(t *testing.T) {
 			for _, s := range w.scalers {
 				ended := w.stream(s)
 				s.stop(t, 15*time.Second)
+				w.watch.forget() // the next process knows nothing
 				if err := <-ended; err != nil {
 					t.Errorf("a stream ended with %v when its scaler drained; want its end", err)
 				}

@@ -59,6 +59,7 @@ func TestShardCount(t *testing.T) {
 		}
 		for _, s := range w.scalers {
 			s.stop(t, 15*time.Second)
+			w.watch.forget() // the next process knows nothing
 			s.env["SHARD_COUNT"] = strconv.Itoa(to)
 			s.start(t)
 			eventually(t, 15*time.Second, "the scaler is ready", answers("http://"+s.http+"/readyz"))

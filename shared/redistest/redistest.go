@@ -8,10 +8,12 @@ package redistest
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -70,14 +72,29 @@ func Start(t *testing.T, args ...string) *Server {
 }
 
 // Reserve is a server that does not run yet, with an address of its own.
+//
+// Its port, and the one 10,000 above, which a node of a cluster also takes, are
+// below those that the system gives to connections: one of these would be in its
+// place by the time it runs.
 func Reserve(t *testing.T, args ...string) *Server {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 11_000 + rand.IntN(11_000) //nolint:gosec // a port is no secret
+		if free(t, port) && free(t, port+10_000) {
+			return &Server{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), t: t, args: args, log: &output{}}
+		}
 	}
-	defer l.Close()
-	return &Server{Addr: l.Addr().String(), t: t, args: args, log: &output{}}
+	t.Fatal("no port is free")
+	return nil
+}
+
+func free(t *testing.T, port int) bool {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
 }
 
 // Port is that of Addr.
