@@ -243,6 +243,9 @@ func TestReportsPrint(t *testing.T) {
 	if got := strings.Count(page.String(), "<svg"); got != 3 {
 		t.Errorf("the page has %d charts; want 3", got)
 	}
+	if !strings.Contains(page.String(), `class="band" d="M`) {
+		t.Error("the page shows no band around the forecast")
+	}
 	for name, printed := range map[string]string{"text": text.String(), "page": page.String(), "JSON": document.String()} {
 		if strings.Contains(printed, "NaN") || strings.Contains(printed, "Inf") {
 			t.Errorf("the %s shows a number that is not one", name)

@@ -14,6 +14,7 @@ type chart struct {
 	zone     *time.Location
 	unit     string
 	lines    []line
+	band     []line // the lower and the upper edge of an area, or nothing
 }
 
 // line is one value a step of the chart's time; NaN is a gap.
@@ -33,6 +34,8 @@ const (
 	mostPoints      = 1600
 	gridLines       = 4
 	verticalHeadway = 1.05
+	labelRoom       = 40.0 // half a time's label
+	labelTop        = 12.0 // of a label's baseline at least
 )
 
 // svg draws the chart; everything in it is a number or escaped here.
@@ -43,13 +46,16 @@ func (c chart) svg() template.HTML {
 	for _, l := range c.lines {
 		names = append(names, l.name)
 	}
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s over time: %s">`,
+	fmt.Fprintf(&b, `<div class="scroll"><svg viewBox="0 0 %g %g" role="img" aria-label="%s over time: %s">`,
 		width, height, template.HTMLEscapeString(c.unit), template.HTMLEscapeString(strings.Join(names, "; ")))
 	c.grid(&b, highest)
+	if len(c.band) == 2 {
+		fmt.Fprintf(&b, `<path class="band" d="%s"/>`, area(c.band[0].points(highest), c.band[1].points(highest)))
+	}
 	for _, l := range c.lines {
 		fmt.Fprintf(&b, `<path class="%s" d="%s"/>`, l.class, l.path(highest))
 	}
-	b.WriteString(`</svg><ul class="legend">`)
+	b.WriteString(`</svg></div><ul class="legend">`)
 	for _, l := range c.lines {
 		fmt.Fprintf(&b, `<li class="%s">%s</li>`, l.class, template.HTMLEscapeString(l.name))
 	}
@@ -87,8 +93,10 @@ func (c chart) grid(b *strings.Builder, highest float64) {
 		if at.Hour() == 0 && at.Minute() == 0 {
 			label = at.Format("Mon 2 Jan")
 		}
-		fmt.Fprintf(b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%g" y2="%g"/><text x="%.1f" y="%g" class="time">%s</text>`,
-			x, x, top, top+plotHeight, x, height-8, label)
+		fmt.Fprintf(b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%g" y2="%g"/>`, x, x, top, top+plotHeight)
+		if x <= width-labelRoom { // else it would be cut off
+			fmt.Fprintf(b, `<text x="%.1f" y="%g" class="time">%s</text>`, x, height-8, label)
+		}
 	}
 }
 
@@ -114,14 +122,15 @@ func (c chart) firstTick(every time.Duration) time.Time {
 	return at
 }
 
-// path is the line as SVG draws it. Where there are more values than a screen
+// point is where a line goes in the SVG; a y of NaN is a gap.
+type point struct{ x, y float64 }
+
+// points are the line's on the screen. Where there are more values than a screen
 // has points, each point is the largest of those it stands for: peaks are what
 // the reader looks for.
-func (l line) path(highest float64) string {
+func (l line) points(highest float64) []point {
 	per := max(1, (len(l.values)+mostPoints-1)/mostPoints)
-	var b strings.Builder
-	pen := "M"
-	before := 0.0
+	var out []point
 	for i := 0; i < len(l.values); i += per {
 		v := math.NaN()
 		for _, x := range l.values[i:min(i+per, len(l.values))] {
@@ -129,16 +138,50 @@ func (l line) path(highest float64) string {
 				v = x
 			}
 		}
-		if math.IsNaN(v) {
+		out = append(out, point{left + plotWidth*float64(i)/float64(len(l.values)), top + plotHeight*(1-max(v, 0)/highest)})
+	}
+	return out
+}
+
+// path is the line as SVG draws it.
+func (l line) path(highest float64) string {
+	var b strings.Builder
+	pen := "M"
+	before := 0.0
+	for _, p := range l.points(highest) {
+		if math.IsNaN(p.y) {
 			pen = "M"
 			continue
 		}
-		x, y := left+plotWidth*float64(i)/float64(len(l.values)), top+plotHeight*(1-max(v, 0)/highest)
 		if l.stepped && pen == "L" {
-			fmt.Fprintf(&b, "L%.1f %.1f", x, before)
+			fmt.Fprintf(&b, "L%.1f %.1f", p.x, before)
 		}
-		fmt.Fprintf(&b, "%s%.1f %.1f", pen, x, y)
-		pen, before = "L", y
+		fmt.Fprintf(&b, "%s%.1f %.1f", pen, p.x, p.y)
+		pen, before = "L", p.y
+	}
+	return b.String()
+}
+
+// area is what lies between two lines, as SVG draws it: out along the one and
+// back along the other, once for every stretch without a gap.
+func area(lower, upper []point) string {
+	var b strings.Builder
+	for i := 0; i < len(lower); i++ {
+		from := i
+		for i < len(lower) && !math.IsNaN(lower[i].y) && !math.IsNaN(upper[i].y) {
+			i++
+		}
+		pen := "M"
+		for _, p := range upper[from:i] {
+			fmt.Fprintf(&b, "%s%.1f %.1f", pen, p.x, p.y)
+			pen = "L"
+		}
+		for k := i - 1; k >= from; k-- {
+			fmt.Fprintf(&b, "L%.1f %.1f", lower[k].x, lower[k].y)
+		}
+		if i > from {
+			b.WriteString("Z")
+		}
 	}
 	return b.String()
 }

@@ -26,7 +26,7 @@ func (r Report) frontierChart() template.HTML {
 	y := func(v float64) float64 { return top + plotHeight*(1-math.Sqrt(v/(minutes.high*verticalHeadway))) }
 	x := func(v float64) float64 { return left + plotWidth*(v-cost.low)/(cost.high-cost.low) }
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" role="img" aria-label="under-provisioned minutes a day against pod-hours, by policy">`, width, height)
+	fmt.Fprintf(&b, `<div class="scroll"><svg viewBox="0 0 %g %g" role="img" aria-label="under-provisioned minutes a day against pod-hours, by policy">`, width, height)
 	for _, v := range []float64{0, 0.01, 0.05, 0.15, 0.4, 1} {
 		v *= minutes.high
 		if v > 1 {
@@ -55,11 +55,15 @@ func (r Report) frontierChart() template.HTML {
 		}
 		fmt.Fprintf(&b, `<path class="%s" d="%s"/>`, s.class, path.String())
 		for _, o := range s.outcomes {
-			fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="4"><title>%s: %.1f min a day, %.1f pod-hours</title></circle><text x="%.1f" y="%.1f" class="point">%s</text>`,
-				s.class, x(o.OverBound), y(o.PerDay), template.HTMLEscapeString(o.Policy), o.PerDay, o.PodHours, x(o.OverBound)+7, y(o.PerDay)-7, s.label(o))
+			class, at := "point", x(o.OverBound)+7
+			if at > width-labelRoom { // it would be cut off
+				class, at = "point before", x(o.OverBound)
+			}
+			fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="4"><title>%s: %.1f min a day, %.1f pod-hours</title></circle><text x="%.1f" y="%.1f" class="%s">%s</text>`,
+				s.class, x(o.OverBound), y(o.PerDay), template.HTMLEscapeString(o.Policy), o.PerDay, o.PodHours, at, max(y(o.PerDay)-7, labelTop), class, s.label(o))
 		}
 	}
-	b.WriteString(`</svg><ul class="legend"><li class="ours">Kedastral at a quantile of its forecast</li><li class="theirs">a reactive HPA at a target per pod</li></ul>`)
+	b.WriteString(`</svg></div><ul class="legend"><li class="ours">Kedastral at a quantile of its forecast</li><li class="theirs">a reactive HPA at a target per pod</li></ul>`)
 	return template.HTML(b.String()) //nolint:gosec // numbers, and names escaped above
 }
 

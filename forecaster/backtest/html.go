@@ -69,6 +69,7 @@ func (r Report) loadChart() template.HTML {
 		{name: "median forecast, " + ahead + " before", class: "median", values: median},
 		{name: risk(level) + " forecast, " + ahead + " before", class: "upper", values: upper},
 	}
+	c.band = c.lines[1:]
 	return c.svg()
 }
 
