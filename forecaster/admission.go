@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/kedastral/kedastral/forecaster/access"
+	"github.com/kedastral/kedastral/forecaster/kubernetes"
 	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/tlsconfig"
 )
@@ -74,17 +74,21 @@ func (c config) kubernetes() (*url.URL, error) {
 	return u, nil
 }
 
-// apiServer is where the API server is, and how to know it.
-func (c config) apiServer(log *slog.Logger) (*url.URL, *tls.Config, error) {
-	server, err := c.kubernetes()
+// apiServer is the API server, to be asked as this process's service account.
+func (c config) apiServer(log *slog.Logger) (*kubernetes.Server, error) {
+	address, err := c.kubernetes()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	secure, err := tlsconfig.ClientOrNone(tlsconfig.Files{CA: c.KubernetesCAFile, ServerName: server.Hostname()}, log)
+	secure, err := tlsconfig.ClientOrNone(tlsconfig.Files{CA: c.KubernetesCAFile, ServerName: address.Hostname()}, log)
 	if err != nil {
-		return nil, nil, fmt.Errorf("TLS to the Kubernetes API: %w", err)
+		return nil, fmt.Errorf("TLS to the Kubernetes API: %w", err)
 	}
-	return server, secure, nil
+	server, err := kubernetes.New(kubernetes.Options{URL: address, TLS: secure, TokenFile: c.KubernetesTokenFile})
+	if err != nil {
+		return nil, fmt.Errorf("KUBERNETES_TOKEN_FILE: %w", err)
+	}
+	return server, nil
 }
 
 // newGuard is who tells who asks; nil answers everybody.
@@ -94,16 +98,11 @@ func newGuard(c config, reg prometheus.Registerer, log *slog.Logger) (access.Gua
 	case byCertificate:
 		return access.Certificates{Admins: c.ForecasterAuthAdmins}, nil
 	case byToken:
-		server, secure, err := c.apiServer(log)
+		server, err := c.apiServer(log)
 		if err != nil {
 			return nil, err
 		}
-		reviewer, err := access.NewKubernetes(access.KubernetesOptions{
-			URL: server, TLS: secure, TokenFile: c.KubernetesTokenFile, Audience: c.ForecasterAuthAudience,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("KUBERNETES_TOKEN_FILE: %w", err)
-		}
+		reviewer := access.Kubernetes{Server: server, Audience: c.ForecasterAuthAudience}
 		guard, err := access.NewTokens(access.TokenOptions{
 			Reviewer: reviewer, Accounts: c.ForecasterAuthAccounts, Admins: c.ForecasterAuthAdmins, Metrics: metrics, Log: log,
 		})

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,14 +47,11 @@ func newLease(c config, able func() bool, reg prometheus.Registerer, log *slog.L
 	if c.LeaseName == "" {
 		return nil, nil //nolint:nilnil // nil is no lease
 	}
-	server, secure, err := c.apiServer(log)
+	server, err := c.apiServer(log)
 	if err != nil {
 		return nil, err
 	}
-	keeper, err := lease.NewKubernetes(lease.KubernetesOptions{URL: server, TLS: secure, TokenFile: c.KubernetesTokenFile, Namespace: c.LeaseNamespace, Name: c.LeaseName})
-	if err != nil {
-		return nil, fmt.Errorf("KUBERNETES_TOKEN_FILE: %w", err)
-	}
+	keeper := lease.Kubernetes{Server: server, Namespace: c.LeaseNamespace, Name: c.LeaseName}
 	return lease.New(lease.Options{Keeper: keeper, Identity: c.identity(), Able: able, Metrics: lease.NewMetrics(reg), Log: log.With("lease", c.LeaseNamespace+"/"+c.LeaseName)}), nil
 }
 

@@ -1,37 +1,20 @@
 package access_test
 
 import (
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/kedastral/kedastral/forecaster/access"
 	"github.com/kedastral/kedastral/forecaster/access/accesstest"
-	"github.com/kedastral/kedastral/shared/tlsconfig"
+	"github.com/kedastral/kedastral/forecaster/kubernetes/kubernetestest"
 )
 
 const token = "tokenS3cret"
 
-func reviewing(t *testing.T, server *accesstest.Server, audience string) *access.Kubernetes {
+func reviewing(t *testing.T, server *accesstest.Server, audience string) access.Kubernetes {
 	t.Helper()
-	u, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secure, err := tlsconfig.ClientOrNone(tlsconfig.Files{CA: server.CAFile, ServerName: u.Hostname()}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := access.NewKubernetes(access.KubernetesOptions{URL: u, TLS: secure, TokenFile: server.TokenFile, Audience: audience})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
+	return access.Kubernetes{Server: server.Ask(t), Audience: audience}
 }
 
 func TestReview(t *testing.T) {
@@ -66,10 +49,6 @@ func TestReviewsThatFail(t *testing.T) {
 // An answer that is none, or of a server that does not know audiences, lets
 // nobody in.
 func TestAnswersThatSayNothing(t *testing.T) {
-	own := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(own, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for answer, fails := range map[string]bool{
 		``: true, `{}`: true, `<html>`: true, `[]`: true, `{"kind":"Status"}`: true,
 		`{"kind":"TokenReview","status":{"authenticated":"yes"}}`: true,
@@ -80,21 +59,13 @@ func TestAnswersThatSayNothing(t *testing.T) {
 		`{"kind":"TokenReview","status":{"authenticated":true,"audiences":["kedastral-forecaster"]}}` + strings.Repeat(" ", 2<<20): false,
 		strings.Repeat(" ", 2<<20) + `{"kind":"TokenReview","status":{"authenticated":true,"audiences":["kedastral-forecaster"]}}`: true,
 	} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		server := kubernetestest.New(t, token, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusCreated)
 			_, _ = w.Write([]byte(answer))
-		}))
-		u, err := url.Parse(server.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		k, err := access.NewKubernetes(access.KubernetesOptions{URL: u, TokenFile: own, Audience: accesstest.Audience})
-		if err != nil {
-			t.Fatal(err)
-		}
+		})
+		k := access.Kubernetes{Server: server.Ask(t), Audience: accesstest.Audience}
 		if user, err := k.Review(t.Context(), token); user != "" || (err != nil) != fails {
 			t.Errorf("%.100s: Review = %q, %v; want nobody, an error %t", answer, user, err, fails)
 		}
-		server.Close()
 	}
 }

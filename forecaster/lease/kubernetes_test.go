@@ -3,44 +3,29 @@ package lease_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/kedastral/kedastral/forecaster/kubernetes/kubernetestest"
 	"github.com/kedastral/kedastral/forecaster/lease"
 	"github.com/kedastral/kedastral/forecaster/lease/leasetest"
-	"github.com/kedastral/kedastral/shared/tlsconfig"
 )
 
 // No test leaves a goroutine behind.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func kept(t *testing.T, server *leasetest.Server) *lease.Kubernetes {
+func kept(t *testing.T, server *kubernetestest.Server) lease.Kubernetes {
 	t.Helper()
-	u, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secure, err := tlsconfig.ClientOrNone(tlsconfig.Files{CA: server.CAFile, ServerName: u.Hostname()}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := lease.NewKubernetes(lease.KubernetesOptions{URL: u, TLS: secure, TokenFile: server.TokenFile, Namespace: "kedastral", Name: "forecaster"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
+	return lease.Kubernetes{Server: server.Ask(t), Namespace: "kedastral", Name: "forecaster"}
 }
 
 func TestKubernetes(t *testing.T) {
 	server := leasetest.New(t)
-	k := kept(t, server)
+	k := kept(t, server.Server)
 	if _, err := k.Get(t.Context()); !errors.Is(err, lease.ErrNone) {
 		t.Errorf("Get of none = %v", err)
 	}
@@ -77,7 +62,7 @@ func TestKubernetesFails(t *testing.T) {
 		http.StatusInternalServerError: "500", http.StatusFound: "302",
 	} {
 		server.Fail(status)
-		_, err := kept(t, server).Get(t.Context())
+		_, err := kept(t, server.Server).Get(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "S3cret") {
 			t.Errorf("status %d: %v; want %q and no token", status, err, want)
 		}
@@ -85,31 +70,21 @@ func TestKubernetesFails(t *testing.T) {
 	server.Hang()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := kept(t, server).Get(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := kept(t, server.Server).Get(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("hung: %v; want %v", err, context.DeadlineExceeded)
 	}
 }
 
 // An answer that is none makes nobody follow.
 func TestAnswersThatSayNothing(t *testing.T) {
-	good := leasetest.New(t)
 	for _, answer := range []string{
 		``, `{}`, `<html>`, `[]`, `{"kind":"Status"}`, `{"kind":"Lease","spec":{"holderIdentity":"x"}}`,
 		`{"kind":"Lease","metadata":{"resourceVersion":"1"},"spec":{"renewTime":"soon"}}`,
 		strings.Repeat(" ", 2<<20) + `{"kind":"Lease","metadata":{"resourceVersion":"1"},"spec":{"holderIdentity":"x"}}`,
 	} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
-		u, err := url.Parse(server.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		k, err := lease.NewKubernetes(lease.KubernetesOptions{URL: u, TokenFile: good.TokenFile, Namespace: "kedastral", Name: "forecaster"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		k := kept(t, kubernetestest.New(t, "S3cret", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
 		if r, err := k.Get(t.Context()); err == nil {
 			t.Errorf("%.80s: Get = %+v; want an error", answer, r)
 		}
-		server.Close()
 	}
 }

@@ -2,75 +2,33 @@
 package leasetest
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"io"
-	"log"
 	"maps"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/kedastral/kedastral/shared/tlsconfig/tlstest"
+	"github.com/kedastral/kedastral/forecaster/kubernetes/kubernetestest"
 )
 
-const token = "leaseS3cret"
-
-// Server keeps the Lease kedastral/forecaster over TLS.
+// Server keeps the Lease kedastral/forecaster.
 type Server struct {
-	URL       string
-	CAFile    string // the authority of its certificate
-	TokenFile string // of a token that may ask
+	*kubernetestest.Server
 
 	mu      sync.Mutex
 	object  map[string]any // nil before it is made
 	version int
-	status  int
-	hang    chan struct{} // closed when it answers again; nil when it does
-	asked   map[string]int
 }
 
-// New starts one, on an authority and a port of its own.
+// New starts one.
 func New(t testing.TB) *Server {
 	t.Helper()
-	ours := tlstest.NewAuthority(t, "cluster", time.Hour)
-	leaf := tlstest.Server("kubernetes")
-	leaf.IP = net.IPv4(127, 0, 0, 1)
-	files := tlstest.NewDir(t, ours, ours, leaf)
-	files.Write(t, "token", []byte(token+"\n"))
-	s := &Server{CAFile: files.Path("ca.crt"), TokenFile: files.Path("token"), asked: map[string]int{}}
-	server := httptest.NewUnstartedServer(s)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{ours.Certificate(t, leaf)}}
-	server.StartTLS()
-	t.Cleanup(func() { s.Answer(); server.Close() })
-	s.URL = server.URL
+	s := &Server{}
+	s.Server = kubernetestest.New(t, "leaseS3cret", s.answer)
 	return s
-}
-
-// Answer has it answer again as it should.
-func (s *Server) Answer() { s.set(0, false) }
-
-// Fail has it answer everything with the status.
-func (s *Server) Fail(status int) { s.set(status, false) }
-
-// Hang has it answer nothing.
-func (s *Server) Hang() { s.set(0, true) }
-
-func (s *Server) set(status int, hang bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.hang != nil {
-		close(s.hang)
-		s.hang = nil
-	}
-	if s.status = status; hang {
-		s.hang = make(chan struct{})
-	}
 }
 
 // Holder is who holds the Lease, "" for nobody.
@@ -103,13 +61,6 @@ func (s *Server) Labels() map[string]any {
 	return maps.Clone(labels)
 }
 
-// Asked is how many requests of a method came.
-func (s *Server) Asked(method string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.asked[method]
-}
-
 func (s *Server) spec() map[string]any {
 	spec, _ := s.object["spec"].(map[string]any)
 	return spec
@@ -126,19 +77,8 @@ func (s *Server) merge(spec map[string]any) {
 
 const folder = "/apis/coordination.k8s.io/v1/namespaces/kedastral/leases"
 
-// ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	status, hang := s.status, s.hang
-	s.asked[r.Method]++
-	s.mu.Unlock()
-	if hang != nil {
-		select {
-		case <-hang:
-		case <-r.Context().Done():
-		}
-		return
-	}
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
+	status := 0
 	var sent struct {
 		APIVersion string         `json:"apiVersion"`
 		Kind       string         `json:"kind"`
@@ -153,9 +93,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if _, err := time.Parse("2006-01-02T15:04:05.000000Z", text); given && err != nil {
 			status = http.StatusBadRequest
 		}
-	}
-	if r.Header.Get("Authorization") != "Bearer "+token {
-		status = http.StatusUnauthorized
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
