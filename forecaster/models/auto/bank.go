@@ -29,21 +29,30 @@ const trendCount = len(trends)
 
 const shiftTimes = 10 // usual distances between levels that make a shift
 
-// followed says what is run beside a curve: levels, whether a shift moves the
-// slow ones, which is so where the quick one is an expert too, and how many
-// trends.
+// What levels do at a shift.
+const (
+	stay = iota
+	join // the slow ones join the quick one
+	anew // all of them start anew
+)
+
+// followed says what is run beside a curve: levels, what they do at a shift,
+// which is something where the quick one is an expert too, and how many trends.
+// A step in the series itself may be its season's, every morning; only beside a
+// season is it news.
 var followed = [curveCount]struct {
-	level, shift bool
-	trends       int
+	level  bool
+	shift  int
+	trends int
 }{
-	flat:    {true, true, 2},
-	cycle:   {true, true, 0},
-	daily:   {true, true, trendCount},
-	weekly:  {true, true, trendCount},
-	profile: {true, false, 0},
-	dayAgo:  {true, false, 0},
-	weekAgo: {true, false, 0},
-	median5: {true, false, 0},
+	flat:    {true, join, 2},
+	cycle:   {true, anew, 0},
+	daily:   {true, anew, trendCount},
+	weekly:  {true, anew, trendCount},
+	profile: {true, stay, 0},
+	dayAgo:  {true, stay, 0},
+	weekAgo: {true, stay, 0},
+	median5: {true, stay, 0},
 }
 
 // bank runs the levels and trends beside the curves, one step at a time.
@@ -170,18 +179,18 @@ func (b *bank) begin(k int, x float64) {
 // smooth takes values into the levels beside curve k.
 //
 // Where the quick level and a slow one are further apart than noise ever brings
-// them, the level has shifted, and all of them start anew: each is the mean of
-// what came since, until that forgets slower than the level does. Hours of
-// half-life would lag behind the shift for as long.
+// them, the level has shifted: hours of half-life would lag behind it for as
+// long. Levels that start anew are the mean of what came since, until that
+// forgets slower than they do.
 func (b *bank) smooth(k int, x []float64) {
 	b.shift = -1
 	if len(x) == 0 {
 		return
 	}
 	level, usual, age, since := &b.state.level[k], b.state.apart[k], b.state.age, b.state.since[k]
+	shift := followed[k].shift
 	l1, l2, l3, l4 := level[min9], level[min30], level[hours2], level[hours8]
 	r1, r2, r3, r4 := b.rate[min9], b.rate[min30], b.rate[hours2], b.rate[hours8]
-	shifts := followed[k].shift
 	for i, v := range x {
 		if since > 0 {
 			since++
@@ -199,11 +208,15 @@ func (b *bank) smooth(k int, x []float64) {
 		young := 1 / float64(age)
 		apart := abs(l1 - l3)
 		if limit := shiftTimes * usual; apart > limit {
-			if shifts && age > b.settled && usual > 0 {
+			shifted := age > b.settled && usual > 0
+			switch most := limit + apart*young; {
+			case shifted && shift == join:
+				l2, l3, l4, apart = l1, l1, l1, 0
+			case shifted && shift == anew:
 				l1, l2, l3, l4, apart, since = v, v, v, v, 0, 1
 				b.shift = i
-			} else if most := limit + apart*young; apart > most {
-				apart = most
+			default:
+				apart = min(apart, most)
 			}
 		}
 		usual += max(b.patience, young) * (apart - usual)

@@ -393,7 +393,7 @@ func TestBankFollowsAShift(t *testing.T) {
 	}
 }
 
-// A shift is a step, not a slope: twenty minutes after it every level is the
+// Beside a season a shift is a step, not a slope: twenty minutes after it every level is the
 // mean of what came since, and no trend has been read into it.
 func TestBankStartsAnewAtAShift(t *testing.T) {
 	random := rand.New(rand.NewPCG(13, 14))
@@ -404,17 +404,19 @@ func TestBankStartsAnewAtAShift(t *testing.T) {
 	for i := range g.ok {
 		g.ok[i] = true
 	}
-	b.follow(&g, &curves{}, 0, 610, []int{flat})
-	b.follow(&g, &curves{}, 610, len(g.z), []int{flat})
+	var season curves
+	season.at[daily] = make([]float64, len(g.z))
+	b.follow(&g, &season, 0, 610, []int{daily})
+	b.follow(&g, &season, 610, len(g.z), []int{daily})
 	for _, rate := range []int{min9, min30, hours2, hours8} {
-		equal(t, "level twenty minutes after a shift to 20", b.state.level[flat][rate], 20., 0.5)
+		equal(t, "level twenty minutes after a shift to 20", b.state.level[daily][rate], 20., 0.5)
 	}
-	for i := range followed[flat].trends {
-		ahead := b.state.base[flat][i] + b.state.slope[flat][i]*b.reach[i][60]
+	for i := range followed[daily].trends {
+		ahead := b.state.base[daily][i] + b.state.slope[daily][i]*b.reach[i][60]
 		equal(t, "trend an hour ahead", ahead, 20., 1.)
 	}
-	b.follow(&g, &curves{}, len(g.z), len(g.z), []int{flat}) // nothing new, as in a refresh within the step
-	equal(t, "level after nothing", b.state.level[flat][min30], 20., 0.5)
+	b.follow(&g, &season, len(g.z), len(g.z), []int{daily}) // nothing new, as in a refresh within the step
+	equal(t, "level after nothing", b.state.level[daily][min30], 20., 0.5)
 }
 
 // The first season is one day's values as they are, the oldest day's: beside the
