@@ -28,7 +28,7 @@ func proofs() []proof {
 		{"F8", "training takes longer than the interval", "forecaster/engine", "^(TestOverrunIsSkipped|TestStuckTickAges)$", []invariant{bounded}},
 		{"F9b", "two forecasters with one source publish the same bytes", "forecaster/engine", "^TestTwoEnginesPublishTheSame$", []invariant{told}},
 		{"F10b", "clients that dawdle, in every way, and floods of connections", "shared/lifecycle", "^(TestDawdlersAreCutOff|TestAFloodIsItsOwnersTrouble|TestAbuseHoldsNobodyUp|TestServerRefusesEndlessHeaders)$", []invariant{budget, bounded}},
-		{"F11", "hostile names, by table and corpus", "forecaster/api", "^(TestHostileNamesStayHarmless|FuzzRouter)$", []invariant{discreet, series}},
+		{"F11b", "hostile names, by table and corpus", "forecaster/api", "^(TestHostileNamesStayHarmless|FuzzRouter)$", []invariant{discreet, series}},
 		{"F13", "every fault of the configuration, all at once, exit code 2", "forecaster", "^(TestLoadTellsEveryFault|TestDispatch|TestRunRefuses)$", []invariant{expected}},
 		{"R3b", "a master that dies under a Sentinel, is read-only, and slots that move", "forecaster/storage/redis", "^(TestSentinelFailover|TestReadonlyMaster|TestCluster)$", []invariant{heals}},
 		{"R4", "many write at once and in any order: the newest stands", "forecaster/storage/redis", "^(TestLinearizable|TestNewer|TestStore)$", []invariant{forward}},

@@ -168,7 +168,7 @@ func TestSuccession(t *testing.T) {
 		if !b.Following() {
 			t.Error("it does not follow who took the lease")
 		}
-		pass(lease.Duration)
+		pass(lease.Duration + 5*time.Second) // since it saw that, and its next look
 		if b.Following() || !b.Leading() {
 			t.Error("it still follows who has not renewed the lease for its duration")
 		}
@@ -194,7 +194,7 @@ func TestServerGone(t *testing.T) {
 				}
 				pass(2 * time.Minute)
 				k.set(func() { k.broken, k.hung = nil, false })
-				pass(5 * time.Second)
+				pass(10 * time.Second) // one that hung before takes its patience
 				if a.Leading() == b.Leading() {
 					t.Errorf("with the API server again a leads %t, b leads %t; want one", a.Leading(), b.Leading())
 				}
