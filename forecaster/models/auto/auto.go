@@ -118,7 +118,7 @@ func (w *workspace) train(ctx context.Context, frame features.Frame, levels []fl
 		w.detrend()
 	}
 	period := w.period(f.seasonal)
-	f.choose(f.seasonal, f.seasonal && g.n >= g.week+2*g.day, period > 0)
+	f.choose(f.seasonal, f.seasonal && g.n >= g.week+g.day, period > 0)
 	if err := w.replay(ctx, f, period); err != nil {
 		return nil, err
 	}

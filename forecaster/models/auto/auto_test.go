@@ -171,9 +171,11 @@ func TestOutageWidens(t *testing.T) {
 	}
 }
 
-// Fourteen days of weekdays and weekends, seen from Friday night: the model
-// knows that Saturday is quiet.
+// Weekdays and weekends, seen from Friday night: with eight days of history,
+// one Saturday among them, the model thinks it likely that this one is quiet
+// too, and with four weeks it knows.
 func TestKnowsTheWeekend(t *testing.T) {
+	const end = 26 * 24 // Friday's
 	at := func(i int) float64 {
 		base := 1000 + 500*math.Sin(2*math.Pi*float64(i%24)/24)
 		if d := i / 24 % 7; d >= 5 {
@@ -181,8 +183,22 @@ func TestKnowsTheWeekend(t *testing.T) {
 		}
 		return base * (1 + 0.02*noise(i))
 	}
-	f := frame(26*24, time.Hour, 24, at) // four weeks to Friday's end
-	within(t, "Saturday", forecast(t, f).Values[2:], func(h int) float64 { return at(26*24 + 2 + h) }, 0.25)
+	for _, tt := range []struct {
+		days int
+		most float64 // of the error that another Friday would be
+	}{{26, 0.15}, {8, 0.75}} {
+		from := end - 24*tt.days
+		f := frame(24*tt.days, time.Hour, 24, func(i int) float64 { return at(from + i) })
+		f.Start = f.Start.Add(time.Duration(from) * f.Step)
+		missed, friday := 0.0, 0.0
+		for h, v := range forecast(t, f).Values {
+			missed += math.Abs(v - at(end+h))
+			friday += math.Abs(at(end+h-24) - at(end+h))
+		}
+		if missed > tt.most*friday {
+			t.Errorf("%d days: Saturday is missed by %.2f of its distance from Friday; want %v at most", tt.days, missed/friday, tt.most)
+		}
+	}
 }
 
 // A queue that a job fills every hour, with three hours of history: no day has
