@@ -49,7 +49,7 @@ func warm(b *testing.B, workload string) *keda.Server {
 	s, err := keda.New(c, reg, keda.Options{
 		Namespace: "shop", LeadTime: 5 * time.Minute, StaleAfter: 10 * time.Minute, Size: 20_000,
 		PushInterval: time.Second, Budget: 250 * time.Millisecond,
-		Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), //nolint:sloglint // lines are made, as when deployed
+		Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), //nolint:sloglint // one that is on, as where it is deployed
 	})
 	if err != nil {
 		b.Fatal(err)
