@@ -108,8 +108,11 @@ func (h *home) mounts(ctx context.Context, d appsv1.Deployment, dir string) (map
 			if volume.Name != mount.Name {
 				continue
 			}
-			files, err := h.files(ctx, d, volume)
-			if err != nil {
+			var files map[string][]byte
+			if err := plane.Await(ctx, patience, func(ctx context.Context) (err error) { // as a kubelet does
+				files, err = h.files(ctx, d, volume)
+				return err
+			}); err != nil {
 				return nil, fmt.Errorf("volume %s: %w", volume.Name, err)
 			}
 			where[mount.MountPath] = filepath.Join(dir, volume.Name)

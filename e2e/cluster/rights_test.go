@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -21,9 +22,14 @@ import (
 func TestRightsAreEnoughAndNoMore(t *testing.T) {
 	t.Parallel()
 	const namespace, account = "team-a", "kedastral-forecaster"
+	lease := ""
 	for _, component := range []string{"components/token/forecaster", "components/lease/forecaster"} {
 		for _, object := range (kustomization{component, onBases(t, component)}).render(t) {
 			switch object.GetKind() {
+			case "ConfigMap":
+				if name, found, err := unstructured.NestedString(object.Object, "data", "LEASE_NAME"); err == nil && found {
+					lease = name
+				}
 			case "ServiceAccount", "Role", "RoleBinding", "ClusterRoleBinding":
 				if err := here.apply(t.Context(), object); err != nil {
 					t.Fatal(err)
@@ -43,7 +49,7 @@ func TestRightsAreEnoughAndNoMore(t *testing.T) {
 	named := func(name string) *coordinationv1.Lease {
 		return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	}
-	held := named(account)
+	held := named(lease)
 	take := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"holderIdentity":"one","leaseDurationSeconds":15}}`))
 	for _, may := range []struct {
 		what string
@@ -72,7 +78,7 @@ func TestRightsAreEnoughAndNoMore(t *testing.T) {
 		"read another Lease":    forecaster.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "another"}, named("")),
 		"list Leases":           forecaster.List(ctx, &coordinationv1.LeaseList{}, client.InNamespace(namespace)),
 		"delete its Lease":      forecaster.Delete(ctx, held.DeepCopy()),
-		"make one elsewhere":    forecaster.Create(ctx, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "team-b", Name: account}}),
+		"make one elsewhere":    forecaster.Create(ctx, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "team-b", Name: lease}}),
 		"read Secrets":          forecaster.List(ctx, &corev1.SecretList{}, client.InNamespace(namespace)),
 		"see pods":              forecaster.List(ctx, &corev1.PodList{}, client.InNamespace(namespace)),
 		"see ConfigMaps":        forecaster.List(ctx, &corev1.ConfigMapList{}, client.InNamespace(namespace)),
