@@ -113,50 +113,63 @@ func (b *band) offset(level, step int) float64 {
 	}
 }
 
-// quantiles are the paths of all levels around a path, made to ascend. A
-// number that is not finite ends here.
-func (b *band) quantiles(path []float64, floor float64) ([]forecast.Quantile, error) {
+// quantiles are the paths of all levels around a path, made to ascend, written
+// one after another into room. A number that is not finite ends here.
+func (b *band) quantiles(path, room []float64, floor float64) ([]forecast.Quantile, error) {
 	if len(b.levels) == 0 {
 		return nil, nil
 	}
 	n := len(path)
-	quantiles, all := make([]forecast.Quantile, len(b.levels)), make([]float64, len(b.levels)*n)
-	spreads := all[len(all)-n:] // the last level takes its place when it no longer matters
+	quantiles := make([]forecast.Quantile, len(b.levels))
+	spreads := room[len(room)-n:] // the last level takes its place when it no longer matters
 	for h, v := range path {
 		spreads[h] = b.spread(v)
 	}
+	var lower []float64
 	for l, level := range b.levels {
-		values := all[l*n : (l+1)*n : (l+1)*n]
+		values := room[l*n : (l+1)*n : (l+1)*n]
 		b.lift(l, values, path, spreads)
-		least := floor
-		for h, v := range values {
-			if l > 0 {
-				least = quantiles[l-1].Values[h]
-			}
-			if v < least {
-				v = least
-				values[h] = v
-			}
-			if !(v <= math.MaxFloat64 && v >= -math.MaxFloat64) {
-				return nil, fmt.Errorf("quantile %v: forecast step %d is %v: must be finite", level, h, v)
-			}
+		raise(values, lower, floor)
+		if err := finite(values); err != nil {
+			return nil, fmt.Errorf("quantile %v: %w", level, err)
 		}
 		quantiles[l] = forecast.Quantile{Level: level, Values: values}
+		lower = values
 	}
 	return quantiles, nil
+}
+
+// raise bounds values from below, by those of the lower level where there is one.
+func raise(values, lower []float64, floor float64) {
+	if lower == nil {
+		for h, v := range values {
+			if v < floor {
+				values[h] = floor
+			}
+		}
+		return
+	}
+	lower = lower[:len(values)]
+	for h, v := range values {
+		if least := lower[h]; v < least {
+			values[h] = least
+		}
+	}
 }
 
 // lift writes the path raised by one level's offsets into values, which may be
 // the spreads.
 func (b *band) lift(level int, values, path, spreads []float64) {
-	known := 0
+	var known []float64
 	if level < len(b.steps) {
-		for h, offset := range b.steps[level][:min(len(path), len(b.steps[level]))] {
-			values[h] = path[h] + offset*spreads[h]
-			known++
-		}
+		known = b.steps[level]
 	}
-	for h := known; h < len(path); h++ {
+	known = known[:min(len(path), len(known))]
+	near, over, into := path[:len(known)], spreads[:len(known)], values[:len(known)]
+	for h, offset := range known {
+		into[h] = near[h] + offset*over[h]
+	}
+	for h := len(known); h < len(path); h++ {
 		values[h] = path[h] + b.offset(level, h)*spreads[h]
 	}
 }

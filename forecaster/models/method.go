@@ -140,11 +140,12 @@ func (c *Calibrated) Predict(ctx context.Context, frame features.Frame) (Forecas
 	if err := ctx.Err(); err != nil {
 		return Forecast{}, fmt.Errorf("%s: predicting: %w", c.name, err)
 	}
-	path := make([]float64, frame.Horizon)
+	room := make([]float64, frame.Horizon*(1+len(c.options.Levels)))
+	path := room[:frame.Horizon:frame.Horizon]
 	if err := f.method.Path(frame, path); err != nil {
 		return Forecast{}, fmt.Errorf("%s: predicting: %w", c.name, err)
 	}
-	return c.spread(f, frame, path)
+	return c.spread(f, frame, path, room[frame.Horizon:])
 }
 
 // Around is what Predict makes of a path that was forecast elsewhere: bounded,
@@ -154,16 +155,16 @@ func (c *Calibrated) Around(frame features.Frame, path []float64) (Forecast, err
 	if f == nil {
 		return Forecast{}, fmt.Errorf("%s: %w", c.name, ErrUntrained)
 	}
-	return c.spread(f, frame, path)
+	return c.spread(f, frame, path, make([]float64, len(path)*len(c.options.Levels)))
 }
 
-// spread puts the band around the path.
-func (c *Calibrated) spread(f *fit, frame features.Frame, path []float64) (Forecast, error) {
+// spread puts the band around the path, into a room of one path per level.
+func (c *Calibrated) spread(f *fit, frame features.Frame, path, room []float64) (Forecast, error) {
 	floor := f.lowest(frame)
 	if err := clampPath(path, floor); err != nil {
 		return Forecast{}, fmt.Errorf("%s: %w", c.name, err)
 	}
-	quantiles, err := f.band.quantiles(path, floor)
+	quantiles, err := f.band.quantiles(path, room, floor)
 	if err != nil {
 		return Forecast{}, fmt.Errorf("%s: %w", c.name, err)
 	}
@@ -183,9 +184,7 @@ func lowest(observed []float64) float64 {
 
 // clampPath bounds a path from below; a number that is not finite ends here.
 func clampPath(path []float64, floor float64) error {
-	for i, v := range path {
-		path[i] = max(v, floor)
-	}
+	raise(path, nil, floor)
 	return finite(path)
 }
 
