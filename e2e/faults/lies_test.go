@@ -179,7 +179,8 @@ func (w *world) lied(t *testing.T, x falsehood) {
 }
 
 // A forecaster that goes on answering with its last forecast is judged by that
-// forecast's age, and the plan by the clock.
+// forecast's age, and the plan by the clock: it rises every second, so that who
+// reads it at another age than its own says too little.
 func TestForecasterStuck(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, plan{})
@@ -188,7 +189,11 @@ func TestForecasterStuck(t *testing.T) {
 		at := time.Now().Truncate(every)
 		return func(w http.ResponseWriter, r *http.Request, _ func() answer) {
 			began := time.Now()
-			body, _ := forecast.Encode(sketch(r.FormValue("workload"), at))
+			s := sketch(r.FormValue("workload"), at)
+			for i := range s.DesiredReplicas {
+				s.DesiredReplicas[i] = 5 + i
+			}
+			body, _ := forecast.Encode(s)
 			age := strconv.Itoa(int(began.Sub(at) / time.Second))
 			relay.send(w, answer{http.StatusOK, http.Header{"Etag": {forecast.ETag(body)}, "Age": {age}}, body}, began, 0)
 		}
