@@ -2,6 +2,7 @@ package auto_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 )
@@ -48,5 +49,25 @@ func TestBusyWeekendIsKept(t *testing.T) {
 		if v, want := got.Values[h], at(end+h); math.Abs(v-want) > 0.2*want {
 			t.Errorf("%d hours ahead, on Saturday: %.0f; want %.0f", h+1, v, want)
 		}
+	}
+}
+
+// Jobs start at two minutes past, in one hour of four, and last five minutes.
+// Nobody can say in which hour, but at which minute.
+func TestBurstsHaveTheirMinute(t *testing.T) {
+	at := func(i int) float64 {
+		v := 100 + 5*noise(i)
+		if m := i % 60; m >= 2 && m < 7 && noise(7*(i/60)) > 0.5 {
+			v += 300
+		}
+		return v
+	}
+	f := frame(4*1440, time.Minute, 60, at)
+	got := forecast(t, f).Quantiles[slices.Index(levels, 0.95)].Values
+	if burst, calm := got[4]-100, slices.Max(got[15:55])-100; burst < 4*calm {
+		t.Errorf("95 %% of the load is at most %.0f above the usual at four past and %.0f from a quarter past on; want several times as much", burst, calm)
+	}
+	if median := forecast(t, f).Values[4]; median > 150 {
+		t.Errorf("at four past the median is %.0f; want 100: there is no job in three hours of four", median)
 	}
 }
