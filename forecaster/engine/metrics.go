@@ -77,7 +77,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"workload", "why"}),
 		fallbacks: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
 			Name: prefix + "model_fallbacks_total",
-			Help: "Forecasts that another model made in the configured one's stead, as auto does for byom while its service fails.",
+			Help: "Forecasts that another model made in the configured one's stead, as auto does for byom while its service fails and the last value for a model that cannot forecast.",
 		}, []string{"workload"}),
 	}
 }
@@ -138,6 +138,9 @@ func (m *Metrics) failed(workload string, err error) {
 // published shows the newest snapshot.
 func (m *Metrics) published(s forecast.Snapshot) {
 	w := s.Workload
+	if len(s.Quantiles) == 0 { // made from the load observed now
+		m.predicted.DeletePartialMatch(prometheus.Labels{"workload": w})
+	}
 	for _, q := range s.Quantiles {
 		m.predicted.WithLabelValues(w, level(q.Level)).Set(q.Values[0])
 	}

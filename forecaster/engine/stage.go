@@ -52,10 +52,11 @@ func guard(in stage, do func() error) (err error) {
 			err = &fault{in, fmt.Errorf("%w: %v", errPanic, p), debug.Stack()}
 		}
 	}()
-	if err := do(); err != nil {
-		return &fault{stage: in, err: err}
+	err = do()
+	if f := (*fault)(nil); err == nil || errors.As(err, &f) {
+		return err // what a stage within this one has named already
 	}
-	return nil
+	return &fault{stage: in, err: err}
 }
 
 // reason is the kind of a fault: few, fixed words that can be a label.

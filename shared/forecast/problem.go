@@ -111,11 +111,11 @@ func ReadProblem(resp *http.Response) error {
 		return fmt.Errorf("HTTP status %d %s, and not from a forecaster: %s",
 			resp.StatusCode, http.StatusText(resp.StatusCode), shown(string(body)))
 	}
-	return FromStatus(resp.StatusCode, plain(p.Detail))
+	return FromStatus(resp.StatusCode, Plain(p.Detail))
 }
 
-// plain is a stranger's text made fit for one line of a log.
-func plain(s string) string {
+// Plain is a stranger's text made fit for one line of a log or a document.
+func Plain(s string) string {
 	const longest = 300
 	runes := []rune(strings.ToValidUTF8(s, "?"))
 	if len(runes) > longest {

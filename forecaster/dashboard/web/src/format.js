@@ -93,10 +93,10 @@ export const words = {
 
 export const meanings = {
   predictive: "The forecast acts.",
-  reactive: "The forecast has no proven skill, so the load observed now decides.",
+  reactive: "There is no forecast with proven skill, so the load observed now decides.",
   shadow: "The forecast is only watched; the load observed now decides.",
   warming: "The first forecast is being made.",
-  failing: "The newest tick had a fault; the last forecast stands.",
+  failing: "The newest tick had a fault; the last forecast stands, or the load observed now decides.",
   stale: "The last forecast is too old to rely on.",
   silent: "There is nothing to forecast from.",
 };
