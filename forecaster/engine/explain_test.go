@@ -131,6 +131,10 @@ kedastral_forecaster_errors_total{reason="panic",room="predict",workload="shop/b
 kedastral_forecaster_predicted_value{level="0.5",workload="shop/broken"} 400
 kedastral_forecaster_predicted_value{level="0.5",workload="shop/web"} 400
 kedastral_forecaster_predicted_value{level="0.9",workload="shop/web"} 400
+# HELP kedastral_forecaster_snapshot_delay_seconds How long after its start each snapshot of the workload is published, once its data has settled, as configured.
+# TYPE kedastral_forecaster_snapshot_delay_seconds gauge
+kedastral_forecaster_snapshot_delay_seconds{workload="shop/broken"} 19
+kedastral_forecaster_snapshot_delay_seconds{workload="shop/web"} 7
 # HELP kedastral_forecaster_snapshot_interval_seconds Time between two snapshots of the workload, as configured.
 # TYPE kedastral_forecaster_snapshot_interval_seconds gauge
 kedastral_forecaster_snapshot_interval_seconds{workload="shop/broken"} 60
@@ -144,7 +148,7 @@ kedastral_forecaster_workloads{state="silent"} 0
 kedastral_forecaster_workloads{state="warming"} 0
 `
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "kedastral_forecaster_desired_replicas",
-			"kedastral_forecaster_errors_total", "kedastral_forecaster_predicted_value", "kedastral_forecaster_snapshot_interval_seconds", "kedastral_forecaster_workloads"); err != nil {
+			"kedastral_forecaster_errors_total", "kedastral_forecaster_predicted_value", "kedastral_forecaster_snapshot_delay_seconds", "kedastral_forecaster_snapshot_interval_seconds", "kedastral_forecaster_workloads"); err != nil {
 			t.Error(err)
 		}
 		pass(10 * time.Minute)

@@ -23,6 +23,7 @@ type Metrics struct {
 	peak      *prometheus.GaugeVec
 	generated *prometheus.GaugeVec
 	interval  *prometheus.GaugeVec
+	delay     *prometheus.GaugeVec
 	data      *prometheus.GaugeVec
 	skill     *prometheus.GaugeVec
 	coverage  *prometheus.GaugeVec
@@ -52,6 +53,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		peak:      gauge("desired_replicas_peak", "Most replicas published for any step of the latest snapshot."),
 		generated: gauge("snapshot_generated_timestamp_seconds", "Unix time the latest snapshot starts at."),
 		interval:  gauge("snapshot_interval_seconds", "Time between two snapshots of the workload, as configured."),
+		delay:     gauge("snapshot_delay_seconds", "How long after its start each snapshot of the workload is published, once its data has settled, as configured."),
 		data:      gauge("data_timestamp_seconds", "Unix time the newest observation behind the latest snapshot ended at."),
 		skill:     gauge("skill", "Skill of the model over the recent past, 1 - error / error of a benchmark: last_value decides whether the forecast acts, better is the harder one.", "over"),
 		coverage:  gauge("coverage_ratio", "Share of the recent past that stayed at or below the quantile forecast for it, by level.", "level"),
@@ -149,6 +151,7 @@ func (m *Metrics) published(s forecast.Snapshot) {
 	m.data.WithLabelValues(w).Set(float64(s.Observed.At.Unix()))
 	m.generated.WithLabelValues(w).Set(float64(s.GeneratedAt.Unix()))
 	m.interval.WithLabelValues(w).Set(s.Interval().Seconds())
+	m.delay.WithLabelValues(w).Set(s.Delay().Seconds())
 	m.replicas.WithLabelValues(w).Set(float64(s.DesiredReplicas[0]))
 	m.peak.WithLabelValues(w).Set(float64(peak(s.DesiredReplicas)))
 	for _, mode := range []forecast.Mode{forecast.Predictive, forecast.Reactive, forecast.Shadow} {
