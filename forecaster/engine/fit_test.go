@@ -185,6 +185,7 @@ func TestASubstituteIsCounted(t *testing.T) {
 # HELP kedastral_forecaster_model_fallbacks_total Forecasts that another model made in the configured one's stead, as auto does for byom while its service fails and the last value for a model that cannot forecast.
 # TYPE kedastral_forecaster_model_fallbacks_total counter
 kedastral_forecaster_model_fallbacks_total{workload="shop/down"} 4
+kedastral_forecaster_model_fallbacks_total{workload="shop/well"} 0
 `
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "kedastral_forecaster_model_fallbacks_total"); err != nil {
 			t.Error(err)

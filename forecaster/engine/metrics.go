@@ -90,7 +90,9 @@ func (m *Metrics) took(s stage, d time.Duration) {
 
 func (m *Metrics) fitted(workload, why string) { m.fits.WithLabelValues(workload, why).Inc() }
 
-func (m *Metrics) fellBack(workload string) { m.fallbacks.WithLabelValues(workload).Inc() }
+func (m *Metrics) fellBack(workload string, times float64) {
+	m.fallbacks.WithLabelValues(workload).Add(times)
+}
 
 func (m *Metrics) skipped(workload string, ticks int) {
 	m.skips.WithLabelValues(workload).Add(float64(ticks))

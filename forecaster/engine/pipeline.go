@@ -118,7 +118,7 @@ func (p *Pipeline) forecast(s forecast.Snapshot, f models.Forecast) forecast.Sna
 	if stood, ok := p.force.model.(models.Substituted); ok {
 		if name, _ := stood.Substitute(); name != "" {
 			s.Model = name + " for " + s.Model
-			p.metrics.fellBack(s.Workload)
+			p.metrics.fellBack(s.Workload, 1)
 		}
 	}
 	if scored, ok := p.force.model.(models.Scored); ok {

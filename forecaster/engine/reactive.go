@@ -28,7 +28,7 @@ func (p *Pipeline) Reactive(history series.DataFrame, why error) (forecast.Snaps
 	s.Model, s.Values = standIn, slices.Repeat([]float64{observed.Value}, p.steps())
 	s, d, err := p.plan(s, 0, "there is no forecast to act on: "+forecast.Plain(why.Error()))
 	if err == nil {
-		p.metrics.fellBack(p.w.Name)
+		p.metrics.fellBack(p.w.Name, 1)
 	}
 	return s, d, err
 }

@@ -67,6 +67,7 @@ func newWorker(w Workload, o Options) *worker {
 	k.punctual = round // so that the first that is skipped is told
 	k.pipeline = &Pipeline{w: w, metrics: o.Metrics}
 	k.metrics.skipped(w.Name, 0) // a counter that begins with its first event hides it from increase()
+	k.metrics.fellBack(w.Name, 0)
 	return k
 }
 
