@@ -100,6 +100,8 @@ func missing(err error) *refusal {
 		return notReady
 	case errors.Is(err, forecast.ErrDenied):
 		return denied
+	case errors.Is(err, forecast.ErrBusy):
+		return throttled
 	case errors.Is(err, forecast.ErrNotFound), errors.Is(err, forecast.ErrMalformed):
 		return notFound
 	default:

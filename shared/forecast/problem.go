@@ -64,6 +64,8 @@ func Status(err error) int {
 		return http.StatusMisdirectedRequest
 	case errors.Is(err, ErrNotReady):
 		return http.StatusServiceUnavailable
+	case errors.Is(err, ErrBusy):
+		return http.StatusTooManyRequests
 	default:
 		return http.StatusInternalServerError
 	}
@@ -75,7 +77,7 @@ func FromStatus(status int, detail string) error {
 	sentinels := map[int]error{
 		http.StatusBadRequest: ErrMalformed, http.StatusNotFound: ErrNotFound, http.StatusServiceUnavailable: ErrNotReady,
 		http.StatusUnauthorized: ErrDenied, http.StatusForbidden: ErrDenied,
-		http.StatusMisdirectedRequest: ErrElsewhere,
+		http.StatusMisdirectedRequest: ErrElsewhere, http.StatusTooManyRequests: ErrBusy,
 	}
 	sentinel, known := sentinels[status]
 	switch {
