@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/series"
+	"github.com/kedastral/kedastral/shared/env"
 )
 
 // The limits of a [Query].
@@ -86,7 +87,7 @@ func (r *Recorder) report(loads Loads, workload string, q Query) (Report, error)
 		q.Window = min(DefaultWindow, r.Limit())
 	}
 	if q.Window < 0 || q.Window > r.Limit() {
-		return Report{}, fmt.Errorf("window=%v: must be positive and at most %v: %w", q.Window, r.Limit(), ErrQuery)
+		return Report{}, fmt.Errorf("window=%s: must be positive and at most %s: %w", env.FormatDuration(q.Window), env.FormatDuration(r.Limit()), ErrQuery)
 	}
 	if q.Points < 2 || q.Points > MaxPoints {
 		return Report{}, fmt.Errorf("points=%d: must be between 2 and %d: %w", q.Points, MaxPoints, ErrQuery)
