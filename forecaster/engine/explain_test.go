@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -67,18 +68,21 @@ func TestExplainTellsThePlan(t *testing.T) {
 	})
 }
 
+// internal are the names of stages, which only metrics use.
+var internal = regexp.MustCompile(`\b(collect|train|predict|plan|put|tick): `)
+
 // Where there is no forecast, the reason and the next step are told.
 func TestExplainTellsWhyThereIsNone(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change       func(*engine.Workload)
 		reason, next string
 	}{
-		"source":  {func(w *engine.Workload) { w.Source.(*source).fail(errors.New("connection refused")) }, "collect: connection refused", "see to the source"},
+		"source":  {func(w *engine.Workload) { w.Source.(*source).fail(errors.New("connection refused")) }, "reading the history: connection refused", "see to the source"},
 		"history": {func(w *engine.Workload) { w.Source.(*source).load = flat(nan) }, "nothing was observed", "check that the query"},
 		"ended": {func(w *engine.Workload) {
 			w.Source.(*source).fail(&adapters.Fault{Class: adapters.ErrNoData, Reason: adapters.ReasonEnded, Text: "the recording ended"})
 		}, "the recording ended", "RECORDED_LOOP=true"},
-		"off grid": {func(w *engine.Workload) { w.Source.(*source).step = 30 * time.Second }, "its step is 30s, must be 1m0s", "set STEP"},
+		"off grid": {func(w *engine.Workload) { w.Source.(*source).step = 30 * time.Second }, "its step is 30s, must be STEP=1m", "set STEP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -94,6 +98,9 @@ func TestExplainTellsWhyThereIsNone(t *testing.T) {
 				e := begin(t, options(), w)
 				pass(2 * time.Minute)
 				x, words := explain(t, e)
+				if internal.MatchString(x.Summary + words + x.Reason) {
+					t.Errorf("a stage's own name is told: %s\n%s", x.Summary, words)
+				}
 				if x.State != engine.Silent || !strings.Contains(words, tt.reason) || !strings.Contains(words, tt.next) {
 					t.Errorf("%s:\n%s\nwant %q and %q", x.State, words, tt.reason, tt.next)
 				}

@@ -104,7 +104,7 @@ func TestSourceOutage(t *testing.T) {
 		}
 		pass(7 * time.Minute)
 		_, err := e.Latest(t.Context(), "shop/web")
-		if !errors.Is(err, forecast.ErrNotReady) || !strings.Contains(err.Error(), "MAX_DATA_AGE=10m0s") {
+		if !errors.Is(err, forecast.ErrNotReady) || !strings.Contains(err.Error(), "MAX_DATA_AGE=10m") {
 			t.Errorf("Latest after MAX_DATA_AGE = %v; want %v naming the rule", err, forecast.ErrNotReady)
 		}
 		if st := statusOf(t, e, "shop/web"); st.State != engine.Silent {
@@ -183,7 +183,7 @@ func TestPanicsBetweenTheStages(t *testing.T) {
 				e := begin(t, options(), w, workload("shop/web"))
 				pass(2 * time.Minute)
 				latest(t, e, "shop/web")
-				if st := statusOf(t, e, "shop/broken"); !strings.Contains(st.Reason, "tick: panic: oops") {
+				if st := statusOf(t, e, "shop/broken"); !strings.Contains(st.Reason, "making the forecast: panic: oops") {
 					t.Errorf("status = %+v; want the panic told", st)
 				}
 			})

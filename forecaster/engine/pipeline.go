@@ -10,6 +10,7 @@ import (
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/models"
 	"github.com/kedastral/kedastral/forecaster/series"
+	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
@@ -61,7 +62,7 @@ func (p *Pipeline) present(history series.DataFrame) (time.Time, forecast.Observ
 	at := history.End()
 	observed, ok := newest(view(history, at.Add(-p.w.Window), at))
 	if !ok {
-		return at, observed, &fault{stage: collectStage, err: fmt.Errorf("nothing was observed in the %v before %s: %w", p.w.Window, at.Format(time.RFC3339), errNoData)}
+		return at, observed, &fault{stage: collectStage, err: kindOf(errNoData, "nothing was observed in the %s before %s", env.FormatDuration(p.w.Window), at.Format(time.RFC3339))}
 	}
 	return at, observed, nil
 }
@@ -135,11 +136,11 @@ func (p *Pipeline) predict(ctx context.Context, window series.DataFrame) (models
 			return models.ErrUntrained
 		}
 		if f, err = p.force.model.Predict(ctx, p.frame(window)); err != nil {
-			return fmt.Errorf("forecasting with %s: %w", p.force.model.Name(), err)
+			return fmt.Errorf("%s: %w", p.force.model.Name(), err)
 		}
 		f, err = sound(f, p.steps(), nonNegative(window.Values))
 		if err != nil {
-			return fmt.Errorf("forecast of %s: %w", p.force.model.Name(), err)
+			return fmt.Errorf("%s: %w", p.force.model.Name(), err)
 		}
 		return nil
 	})

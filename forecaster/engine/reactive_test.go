@@ -63,6 +63,9 @@ func TestWithoutAForecastTheObservedLoadDecides(t *testing.T) {
 					t.Errorf("status = %+v; want failing, reactive, why and %q", st, tt.next)
 				}
 				x, words := explain(t, e)
+				if internal.MatchString(x.Summary + words + x.Reason + s.Reason) {
+					t.Errorf("a stage's own name is told: %s\n%s", x.Summary, words)
+				}
 				if !strings.HasPrefix(x.Summary, "4 replicas for a lead time of 5m, planned from the load observed now (400)") || !strings.Contains(words, "made no forecast") {
 					t.Errorf("explained as %s\n%s", x.Summary, words)
 				}

@@ -24,6 +24,25 @@ const (
 	tickStage    stage = "tick" // what is between the others
 )
 
+// doing is what a stage does, in the words of who runs the forecaster. The
+// stage itself is the label of a metric.
+func (s stage) doing() string {
+	switch s {
+	case collectStage:
+		return "reading the history"
+	case trainStage:
+		return "fitting the model"
+	case predictStage:
+		return "forecasting"
+	case planStage:
+		return "planning the replicas"
+	case putStage:
+		return "publishing the plan"
+	default:
+		return "making the forecast"
+	}
+}
+
 // fault is what stopped a stage.
 type fault struct {
 	stage stage
@@ -31,7 +50,7 @@ type fault struct {
 	stack []byte // of a panic
 }
 
-func (f *fault) Error() string { return string(f.stage) + ": " + f.err.Error() }
+func (f *fault) Error() string { return f.stage.doing() + ": " + f.err.Error() }
 func (f *fault) Unwrap() error { return f.err }
 
 // The causes that a tick itself finds.
@@ -43,6 +62,20 @@ var (
 	errOldData   = errors.New("data too old")
 	errFuture    = errors.New("the clock was set back; the next tick publishes anew")
 )
+
+// kind is an error that is of a kind which its text, a sentence of its own,
+// does not repeat.
+type kind struct {
+	text string
+	is   error
+}
+
+func (k kind) Error() string { return k.text }
+func (k kind) Unwrap() error { return k.is }
+
+func kindOf(is error, format string, args ...any) error {
+	return kind{fmt.Sprintf(format, args...), is}
+}
 
 // guard runs one stage and turns a panic into its fault, so that the worst a
 // model, a source or a store can do is to fail the tick it is part of.
@@ -64,7 +97,7 @@ func reason(err error) string {
 	if f := (*adapters.Fault)(nil); errors.As(err, &f) {
 		return f.Reason
 	}
-	for _, kind := range []struct {
+	for _, known := range []struct {
 		is   error
 		word string
 	}{
@@ -80,8 +113,8 @@ func reason(err error) string {
 		{context.DeadlineExceeded, "timeout"},
 		{context.Canceled, "canceled"},
 	} {
-		if errors.Is(err, kind.is) {
-			return kind.word
+		if errors.Is(err, known.is) {
+			return known.word
 		}
 	}
 	return "error"

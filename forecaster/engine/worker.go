@@ -13,6 +13,7 @@ import (
 	"github.com/kedastral/kedastral/forecaster/capacity"
 	"github.com/kedastral/kedastral/forecaster/series"
 	"github.com/kedastral/kedastral/forecaster/storage"
+	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
@@ -226,8 +227,8 @@ func (k *worker) tooOld(s forecast.Snapshot, now time.Time) error {
 	if age <= k.maxDataAge {
 		return nil
 	}
-	return fmt.Errorf("the newest observation of %s ended at %s, %v ago; after MAX_DATA_AGE=%v nothing is published: %w",
-		k.Metric, s.Observed.At.Format(time.RFC3339), age.Round(time.Second), k.maxDataAge, errOldData)
+	return kindOf(errOldData, "the newest observation of %s ended at %s, %s ago; after MAX_DATA_AGE=%s nothing is published",
+		k.Metric, s.Observed.At.Format(time.RFC3339), env.FormatDuration(age.Round(time.Second)), env.FormatDuration(k.maxDataAge))
 }
 
 // tell logs what changed: a fault when it begins, becomes another one, or
