@@ -74,6 +74,9 @@ type Lead struct {
 	Replicas     Numbers `json:"replicas"` // asked for at that time by a scaler of this lead time
 }
 
+// Keeps is how far back what was published is remembered; 0 is not at all.
+func (r *Recorder) Keeps() time.Duration { return max(0, r.keep) }
+
 // Limit is the longest window that a query may ask for.
 func (r *Recorder) Limit() time.Duration {
 	if r.keep <= 0 {

@@ -49,6 +49,12 @@ export function span(seconds) {
   return `${(s / 86400).toFixed(1)} d`;
 }
 
+// length is a span of time that was chosen, so a round one.
+export function length(seconds) {
+  if (seconds % 3600 === 0) return `${seconds / 3600} h`;
+  return seconds % 60 === 0 ? `${seconds / 60} min` : span(seconds);
+}
+
 // range is a span of time ahead, in one unit.
 export function range(from, to) {
   const [unit, name] = to % 60 ? [1, "s"] : to <= 90 * 60 ? [60, "min"] : [3600, "h"];
