@@ -93,7 +93,8 @@ func (l *levels) Set(text string) error {
 func modelFlags(f *flag.FlagSet, o *models.Options) {
 	f.StringVar(&o.Order, "order", "", "order of arima, p,d,q, or sarima, p,d,q,P,D,Q; by default chosen from the data")
 	f.StringVar(&o.Service.URL, "byom-url", "", "address of the service that forecasts for byom")
-	f.DurationVar(&o.Service.Timeout, "byom-timeout", 5*time.Second, "time for one question to it")
+	o.Service.Timeout = 5 * time.Second
+	f.Var((*duration)(&o.Service.Timeout), "byom-timeout", "time for one question to it")
 }
 
 // column names a quantile's column: q50, q97.5.
