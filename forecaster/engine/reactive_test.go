@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -66,12 +67,20 @@ func TestWithoutAForecastTheObservedLoadDecides(t *testing.T) {
 				if internal.MatchString(x.Summary + words + x.Reason + s.Reason) {
 					t.Errorf("a stage's own name is told: %s\n%s", x.Summary, words)
 				}
+				if !told(x.Table, "Fault", tt.reason) || !told(x.Table, "Next step", tt.next) {
+					t.Errorf("the table is %v; want the fault and %q", x.Table, tt.next)
+				}
 				if !strings.HasPrefix(x.Summary, "4 replicas for a lead time of 5m, planned from the load observed now (400)") || !strings.Contains(words, "made no forecast") {
 					t.Errorf("explained as %s\n%s", x.Summary, words)
 				}
 			})
 		})
 	}
+}
+
+// told reports whether a line of a table holds the text.
+func told(table []engine.Line, name, text string) bool {
+	return slices.ContainsFunc(table, func(l engine.Line) bool { return l.Name == name && strings.Contains(l.Value, text) })
 }
 
 // misnamed is a model whose name no document may hold.
