@@ -31,20 +31,6 @@ type load struct {
 	done    sync.WaitGroup
 }
 
-// phase is what happened between two moments of a row.
-type phase struct {
-	finding *finding
-	silent  bool // the scaler is down: calls may break off
-
-	mu      sync.Mutex
-	began   time.Time
-	took    []time.Duration
-	answers int
-	errors  int
-	broken  int           // calls that reached nobody
-	lag     time.Duration // that the machine itself was late by, at worst
-}
-
 // newLoad asks for workloads in turn, rate calls a second in all.
 func newLoad(t *testing.T, j *judge, rate int, refs []*pb.ScaledObjectRef, addresses ...string) *load {
 	t.Helper()
@@ -166,22 +152,6 @@ func lost(err error) bool {
 	return slices.ContainsFunc([]string{"connection", "transport", "EOF", "DeadlineExceeded", "Canceled", "zero addresses"}, func(s string) bool { return strings.Contains(text, s) })
 }
 
-func (p *phase) note(took time.Duration, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.took = append(p.took, took)
-	p.answers++
-	if err != nil {
-		p.errors++
-	}
-}
-
-func (p *phase) lost() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.broken++
-}
-
 // notice measures how late this machine is without any of ours.
 func (l *load) notice(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -207,22 +177,4 @@ func (l *load) late() time.Duration {
 // enter begins a phase, and is the one before.
 func (l *load) enter(f *finding, silent bool) (before *phase) {
 	return l.phase.Swap(&phase{finding: f, silent: silent, began: time.Now()})
-}
-
-// quantile of how long calls took.
-func (p *phase) quantile(q float64) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.took) == 0 {
-		return 0
-	}
-	sorted := slices.Clone(p.took)
-	slices.Sort(sorted)
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
-}
-
-func (p *phase) rate(now time.Time) float64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return float64(p.answers) / now.Sub(p.began).Seconds()
 }
