@@ -87,12 +87,12 @@ func (c *Cache) promote(e *entry) {
 // tend queues every workload that is due and still asked for.
 func (c *Cache) tend(now time.Time) {
 	for _, e := range c.held.Values() {
-		if c.wanted(e, now) {
+		if e.wanted(now, c.Idle) {
 			c.refresh(e, now)
 		}
 	}
 	for _, e := range c.blank.Values() {
-		if c.wanted(e, now) {
+		if e.wanted(now, c.patience(e)) {
 			c.refresh(e, now)
 		} else {
 			c.blank.Remove(e.workload)
@@ -107,12 +107,15 @@ func (c *Cache) tend(now time.Time) {
 	}
 }
 
-// wanted is whether the workload was asked for lately.
-func (c *Cache) wanted(e *entry, now time.Time) bool {
-	if e.asked.Swap(false) {
-		e.lastAsked = now
+// patience is how long a workload is kept after its last question without a
+// snapshot. One that no forecaster knows is likely misspelt, or one of many: it is
+// gone before it would be fetched again, and whoever asks for it then waits a
+// moment and learns how it is by then.
+func (c *Cache) patience(e *entry) time.Duration {
+	if _, err := e.answer(); errors.Is(err, forecast.ErrNotFound) {
+		return min(c.Idle, c.Interval/2)
 	}
-	return now.Sub(e.lastAsked) < c.Idle
+	return c.Idle
 }
 
 // refresh queues the entry when its time has come. While it is queued its due
