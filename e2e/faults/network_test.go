@@ -180,7 +180,7 @@ func TestReadOnly(t *testing.T) {
 	w := newWorld(t, plan{forecasters: 1, prefix: []string{"unshare", "-m", "--", "sh", "-ec", `mount -o remount,bind,ro /; exec "$0" "$@"`}})
 	w.row(t, fault{
 		id: "F14", what: "there is nowhere to write", made: "mount namespace, everything read-only",
-		strike: func() {}, lasts: 4 * time.Second, heals: 5 * time.Second, quiet: true,
+		lasts: 4 * time.Second, heals: 5 * time.Second, quiet: true,
 	})
 }
 
@@ -231,7 +231,7 @@ func TestStarved(t *testing.T) {
 	w.row(t, fault{
 		id: "S15", what: "the scaler has a twentieth of a processor", made: "control group, 5 ms of every 100",
 		strike: func() { enter(w.scalers[0]) }, mend: func() { leave(t, "cpu", w.scalers[0]) },
-		lasts: 6 * time.Second, heals: 5 * time.Second, slow: 400 * time.Millisecond,
+		lasts: 6 * time.Second, heals: 5 * time.Second, waits: true,
 	})
 }
 
@@ -245,8 +245,7 @@ func TestCramped(t *testing.T) {
 	w := newWorld(t, plan{scaler: map[string]string{"GOMEMLIMIT": "58MiB"}})
 	w.row(t, fault{
 		id: "S14", what: "the scaler has 64 MiB and is asked for ten thousand names", made: "control group; GetMetrics from 16 callers",
-		strike: func() { enter(w.scalers[0]); go w.askForNobody(10_000, 8*time.Second) }, mend: func() { leave(t, "memory", w.scalers[0]) },
-		lasts: 8 * time.Second, heals: 5 * time.Second, quiet: true,
-		grows: asked,
+		strike: func() { enter(w.scalers[0]) }, beside: w.askForNobody, mend: func() { leave(t, "memory", w.scalers[0]) },
+		lasts: 2 * time.Second, heals: 5 * time.Second, quiet: true, waits: true, // for the collector, which is at work all the time
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -23,6 +24,7 @@ type service struct {
 	http   string
 	grpc   string
 	logs   []*logged // of all its lives
+	pid    atomic.Int64
 }
 
 // start starts the service, or starts it again.
@@ -30,6 +32,7 @@ func (s *service) start(t *testing.T) {
 	t.Helper()
 	s.process = start(t, s.env, append(append([]string{}, s.prefix...), filepath.Join(binaries, s.binary))...)
 	s.name = s.binary
+	s.pid.Store(int64(s.cmd.Process.Pid))
 	s.logs = append(s.logs, s.log)
 }
 

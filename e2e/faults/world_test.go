@@ -93,13 +93,10 @@ func newWorld(t *testing.T, p plan) *world {
 		}
 		refs = append(refs, kedalike.Ref("demo", strings.TrimPrefix(workload, "demo/"), metadata))
 	}
-	var addresses []string
 	for range max(1, p.scalers) {
-		s := w.newScaler(t, p)
-		w.scalers = append(w.scalers, s)
-		addresses = append(addresses, s.grpc)
+		w.scalers = append(w.scalers, w.newScaler(t, p))
 	}
-	w.load = newLoad(t, w.judge, max(p.rate, callRate), refs, addresses...)
+	w.load = newLoad(t, w.judge, max(p.rate, callRate), refs, w.scalers...)
 	w.watch = newWatch(t, w)
 	if !p.lazy {
 		eventually(t, 30*time.Second, "the world is well", w.well)
