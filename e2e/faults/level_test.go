@@ -25,10 +25,12 @@ func (w *world) levels(f *finding) map[*service]level {
 // back waits until every process is as large as it was, half a minute after the
 // fault was over at the latest.
 func (w *world) back(f *finding, before map[*service]level, x fault, mended time.Time) {
+	compared := 0
 	for s, was := range before {
 		if x.again && s.binary == "scaler" || !slices.Contains(w.services(), s) {
 			continue // it is another process, or none
 		}
+		compared++
 		took, err := within(30*time.Second-time.Since(mended), func() error {
 			m, err := s.metrics(w.t.Context())
 			if err != nil {
@@ -52,5 +54,7 @@ func (w *world) back(f *finding, before map[*service]level, x fault, mended time
 			f.broke(bounded, "%s after %v: %v", s.binary, took.Round(time.Second), err)
 		}
 	}
-	f.ok(bounded, series)
+	if compared > 0 {
+		f.ok(bounded, series)
+	}
 }

@@ -120,6 +120,7 @@ func (l *load) round(ctx context.Context, ref *pb.ScaledObjectRef, stranger bool
 	}
 	foreign := kedalike.Ref("elsewhere", ref.GetName(), map[string]string{"comment": "metadataS3cret"})
 	_ = l.ask(ctx, p, func(ctx context.Context) error { _, err := l.client.Value(ctx, foreign, metric); return err }, func(_, _ time.Time, err error) {
+		p.stranger()
 		if status.Code(err) != codes.PermissionDenied || strings.Contains(err.Error(), ref.GetName()) {
 			p.finding.broke(apart, "asked for another namespace: %v; want a bare PermissionDenied", err)
 		}
@@ -184,7 +185,7 @@ func (l *load) notice(ctx context.Context) {
 		time.Sleep(nap)
 		now := time.Now()
 		if now.Sub(due) > time.Millisecond {
-			l.phase.Load().starve(span{due, now})
+			l.phase.Load().delay(span{due, now})
 		}
 		if now.Sub(due) > standstill {
 			l.mu.Lock()

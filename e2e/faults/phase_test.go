@@ -18,8 +18,10 @@ type phase struct {
 	open      map[int]time.Time // calls under way, by number
 	calls     []span            // answered
 	witnessed []span
-	starved   []span // when the machine ran others
+	late      []span // when the pacer was
+	starved   []span // when a service was ready to run and the machine ran others
 	errors    int
+	foreign   int // calls for another namespace that were answered
 	broken    int // calls that reached nobody
 }
 
@@ -47,6 +49,12 @@ func (p *phase) answered(call int, s span, err error) {
 	}
 }
 
+func (p *phase) stranger() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.foreign++
+}
+
 // lost notes that a call reached nobody, or that the suite ended before it did.
 func (p *phase) lost(call, broken int) {
 	p.mu.Lock()
@@ -61,6 +69,12 @@ func (p *phase) witness(s span) {
 	p.witnessed = append(p.witnessed, s)
 }
 
+func (p *phase) delay(s span) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.late = append(p.late, s)
+}
+
 func (p *phase) starve(s span) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,23 +83,27 @@ func (p *phase) starve(s span) {
 
 // tally is what a phase came to.
 type tally struct {
-	answers, errors, broken, witnessed int
-	rate                               float64         // answers a second
-	took, own, machine                 []time.Duration // of calls, without what the machine took, and of the witness; from least to most
+	answers, errors, broken, foreign, witnessed int
+	rate                                        float64         // answers a second
+	took, own, machine                          []time.Duration // of calls, without what the machine took, and of the witness; from least to most
 }
 
 // tally of the phase up to now. A call that is not answered by then has taken
-// that long.
-func (p *phase) tally(now time.Time) tally {
+// that long. Where the fault is that a scaler may not run, that is no excuse.
+func (p *phase) tally(now time.Time, x fault) tally {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all := slices.Clone(p.calls)
 	for from := range maps.Values(p.open) {
 		all = append(all, span{from, now})
 	}
+	machine := slices.Concat(p.witnessed, p.late)
+	if !x.rationed {
+		machine = append(machine, p.starved...)
+	}
 	return tally{
-		answers: len(p.calls), errors: p.errors, broken: p.broken, witnessed: len(p.witnessed), rate: float64(len(p.calls)) / now.Sub(p.began).Seconds(),
-		took: lengths(all), own: own(all, slices.Concat(p.witnessed, p.starved)), machine: lengths(p.witnessed),
+		answers: len(p.calls), errors: p.errors, broken: p.broken, foreign: p.foreign, witnessed: len(p.witnessed), rate: float64(len(p.calls)) / now.Sub(p.began).Seconds(),
+		took: lengths(all), own: own(all, machine), machine: lengths(p.witnessed),
 	}
 }
 
@@ -108,7 +126,7 @@ func (got tally) judge(f *finding, x fault) {
 	f.remark("the witness took %.0f ms, at most %.0f; calls took longer by %.1f of 10, %.1f of 100, at most %.1f",
 		ms(quantile(got.machine, 0.99)), ms(quantile(got.machine, 1)), ms(own(0.9)), ms(own(0.99)), ms(own(1)))
 	usual := outside
-	if x.waits || x.slow > 0 {
+	if x.waits || x.rationed || x.slow > 0 {
 		usual = most + x.slow
 	}
 	if own(0.9) > usual || own(0.99) > most+x.slow || own(1) > hanging+x.slow {

@@ -166,5 +166,5 @@ func (w *world) visited(f *finding, s *service, siege func()) {
 	all.Wait()
 	stop()
 	watched.Wait()
-	visits.tally(time.Now()).judge(f, fault{})
+	visits.tally(time.Now(), fault{}).judge(f, fault{})
 }
