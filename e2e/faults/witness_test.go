@@ -7,8 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
-	"sort"
 	"sync"
 	"testing"
 	"time"
@@ -25,8 +23,8 @@ const (
 	witnessPages = "FAULTS_WITNESS_PAGES"
 )
 
-// echo is a witness. It answers what a scaler is asked without knowing anything, in a
-// process of its own beside the scaler's and at the same moments. What it is
+// echo is a witness. It answers what a scaler is asked without knowing anything,
+// in a process of its own beside the scaler's and at the same moments. What it is
 // late by is the machine's doing and that of those who ask; what a scaler takes
 // longer is the scaler's own.
 type echo struct {
@@ -80,50 +78,6 @@ func newWitness(t *testing.T) *witness {
 		return err
 	})
 	return w
-}
-
-// span is from a question to its answer.
-type span struct{ from, to time.Time }
-
-func (s span) took() time.Duration { return s.to.Sub(s.from) }
-
-// near is how close to a call a question to the witness has to be to tell of
-// the same moment. It is asked a hundred times a second at least.
-const near = 50 * time.Millisecond
-
-// own is how much longer each call took than the witness did around then, and
-// than a scaler was kept from running, from least to most.
-func own(calls, witnessed []span) []time.Duration {
-	slices.SortFunc(witnessed, func(a, b span) int { return a.from.Compare(b.from) })
-	longest := time.Duration(0)
-	for _, s := range witnessed {
-		longest = max(longest, s.took())
-	}
-	all := make([]time.Duration, 0, len(calls))
-	for _, c := range calls {
-		from, to := c.from.Add(-near), c.to.Add(near)
-		first := sort.Search(len(witnessed), func(i int) bool { return !witnessed[i].from.Before(from.Add(-longest)) })
-		machine := time.Duration(0)
-		for _, s := range witnessed[first:] {
-			if s.from.After(to) {
-				break
-			}
-			if !s.to.Before(from) {
-				machine = max(machine, s.took())
-			}
-		}
-		all = append(all, max(0, c.took()-machine))
-	}
-	slices.Sort(all)
-	return all
-}
-
-// quantile of what is in order.
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }
 
 // visited asks a forecaster and the witness for a page, over and over and at the
