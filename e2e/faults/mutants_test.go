@@ -110,6 +110,12 @@ func mutants() []mutant {
 			"^TestScalerBesieged$/^S9f$",
 			[]invariant{expected},
 		},
+		{
+			"streams may be reset without end", "scaler/keda/resets.go",
+			"const maxResets = 2 * maxConcurrent\n", "const maxResets = 1 << 40\n",
+			"^TestScalerBesieged$/^S9c$",
+			[]invariant{expected},
+		},
 	}
 }
 

@@ -52,7 +52,8 @@ func testify() error {
 // witness is how to ask one.
 type witness struct {
 	*kedalike.Client
-	page string
+	page    string
+	process *process
 }
 
 func newWitness(t *testing.T) *witness {
@@ -69,7 +70,7 @@ func newWitness(t *testing.T) *witness {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	w := &witness{client, "http://" + pages}
+	w := &witness{client, "http://" + pages, p}
 	eventually(t, 15*time.Second, "the witness answers", func() error {
 		_, _, err := get(t.Context(), w.page)
 		if err == nil {
