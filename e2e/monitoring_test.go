@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/e2e/process/processtest"
+	"github.com/kedastral/kedastral/shared/redistest"
 )
 
 var update = flag.Bool("update", false, "write what is made from rules.yaml")
@@ -216,15 +217,15 @@ func (p *prometheus) rules(t *testing.T) []rule {
 
 // Every query of the dashboard and of the rules is answered by a Prometheus
 // that scraped the real binaries, with something wherever there should be
-// something: a pair that works, one workload without a history, and a trigger
-// that is not understood.
+// something: a pair with a shared store that works, one workload without a
+// history, and a trigger that is not understood.
 func TestEveryExpressionIsAnswered(t *testing.T) {
 	t.Parallel()
 	_, p := newPair(t, forgiving)
 	p.forecaster.Kill()
 	maps.Copy(p.forecasterEnv, map[string]string{
 		"WORKLOADS": "demo/fast,demo/broken", "WORKLOAD_DEMO_FAST_HORIZON": "10m", "FORECAST_METRICS_LEADS": "5m",
-		"WORKLOAD_DEMO_BROKEN_QUERY": "nothing_at_all", "WORKLOAD_DEMO_BROKEN_TARGET_PER_POD": "1",
+		"WORKLOAD_DEMO_BROKEN_QUERY": "nothing_at_all", "WORKLOAD_DEMO_BROKEN_TARGET_PER_POD": "1", "STORE": "redis", "REDIS_URL": "redis://" + redistest.Start(t).Addr,
 	})
 	for name := range p.forecasterEnv {
 		if strings.HasPrefix(name, "WORKLOAD_DEMO_WEB_") {

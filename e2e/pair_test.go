@@ -49,7 +49,7 @@ func newPair(t *testing.T, staleAfter time.Duration, others ...string) (*prometh
 
 	p := &pair{forecasterHTTP: processtest.FreeAddress(t), scalerHTTP: processtest.FreeAddress(t)}
 	p.forecasterEnv = map[string]string{
-		"HTTP_ADDR": p.forecasterHTTP, "FORECASTER_AUTH": "none", "PROMETHEUS_URL": source.url(), "PROMETHEUS_TIMEOUT": "3s", "SCRAPE_INTERVAL": "1s", "MAX_DATA_AGE": "2m",
+		"HTTP_ADDR": p.forecasterHTTP, "FORECASTER_AUTH": "none", "PROMETHEUS_URL": source.url(), "PROMETHEUS_TIMEOUT": "3s", "SCRAPE_INTERVAL": "1s", "MAX_DATA_AGE": "3m",
 		"WORKLOADS": "demo/web,demo/fast", "DEFAULT_MAX_REPLICAS": "500", "LOG_FORMAT": "json",
 		"WORKLOAD_DEMO_WEB_QUERY": "web_requests", "WORKLOAD_DEMO_WEB_TARGET_PER_POD": "8", "WORKLOAD_DEMO_WEB_WINDOW": "14d", "WORKLOAD_DEMO_WEB_TIMEZONE": "America/New_York",
 		"WORKLOAD_DEMO_FAST_QUERY": "fast_load", "WORKLOAD_DEMO_FAST_TARGET_PER_POD": "10", "WORKLOAD_DEMO_FAST_STEP": "5s",

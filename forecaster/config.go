@@ -61,7 +61,7 @@ type config struct {
 	RecordedSpeed float64   `env:"RECORDED_SPEED, default=1" doc:"Recorded seconds per second."`
 
 	Concurrency int           `env:"CONCURRENCY, default=8" doc:"Workloads read and forecast at the same time."`
-	MaxDataAge  time.Duration `env:"MAX_DATA_AGE, default=15m" doc:"When the newest observation is older, nothing is published. At least two intervals of every workload."`
+	MaxDataAge  time.Duration `env:"MAX_DATA_AGE, default=15m" doc:"When the newest observation is older, nothing is published. At least SCRAPE_INTERVAL and two intervals of every workload."`
 
 	History time.Duration `env:"HISTORY, default=1d" doc:"How much of what was published the page remembers, at most 64 KiB a workload. 0 turns it off."`
 
@@ -121,13 +121,23 @@ func (c config) check(at env.Scope, w workload) error {
 	case c.Source == fromRecording && c.RecordedFile == "" && w.RecordedFile == "":
 		faults = append(faults, env.Fault{Name: "RECORDED_FILE", Rule: "is required with SOURCE=recorded"})
 	}
-	if interval := w.interval(); interval > 0 && c.MaxDataAge > 0 && c.MaxDataAge < 2*interval {
-		faults = append(faults, env.Fault{
-			Name: "MAX_DATA_AGE", Value: env.FormatDuration(c.MaxDataAge),
-			Rule: "must be at least two intervals of " + w.name + ", " + env.FormatDuration(2*interval),
-		})
+	return errors.Join(append(faults, c.checkAge(w))...)
+}
+
+// checkAge refuses an age that data reaches while all is well: it is as old as
+// the source takes to settle when it is read, an interval more when the next is
+// due, and one more when that one read fails.
+func (c config) checkAge(w workload) error {
+	interval, settle := w.interval(), c.settle()
+	least := max(0, settle) + 2*interval
+	if interval <= 0 || c.MaxDataAge <= 0 || c.MaxDataAge >= least {
+		return nil
 	}
-	return errors.Join(faults...)
+	parts := "two intervals of " + w.name
+	if settle > 0 {
+		parts = "SCRAPE_INTERVAL and " + parts
+	}
+	return env.Fault{Name: "MAX_DATA_AGE", Value: env.FormatDuration(c.MaxDataAge), Rule: "must be at least " + parts + ", " + env.FormatDuration(least)}
 }
 
 // Validate is asked by env.Load.

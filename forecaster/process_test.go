@@ -76,13 +76,13 @@ func lagging(t *testing.T, by time.Duration) string {
 }
 
 func TestMaxDataAgeHasItsEffect(t *testing.T) {
-	for age, want := range map[string]int{"2m": http.StatusServiceUnavailable, "15m": http.StatusOK} {
+	for age, want := range map[string]int{"3m": http.StatusServiceUnavailable, "15m": http.StatusOK} {
 		address, _ := listening(t, light(lagging(t, 5*time.Minute), "MAX_DATA_AGE", age))
 		status, body := 0, ""
 		for end := time.Now().Add(5 * time.Second); time.Now().Before(end) && (status == 0 || strings.Contains(body, "warm start has not")); time.Sleep(50 * time.Millisecond) {
 			status, body = get(t, "http://"+address+"/forecast/current?workload=shop/checkout")
 		}
-		if status != want || want != http.StatusOK && !strings.Contains(body, "MAX_DATA_AGE=2m") {
+		if status != want || want != http.StatusOK && !strings.Contains(body, "MAX_DATA_AGE=3m") {
 			t.Errorf("MAX_DATA_AGE=%s with data of five minutes ago: %d %.300s; want %d", age, status, body, want)
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/kedastral/kedastral/scaler/keda"
 	"github.com/kedastral/kedastral/shared/clock"
 	"github.com/kedastral/kedastral/shared/env"
+	"github.com/kedastral/kedastral/shared/forecast"
 	"github.com/kedastral/kedastral/shared/lifecycle"
 	"github.com/kedastral/kedastral/shared/ratelimit"
 	"github.com/kedastral/kedastral/shared/telemetry"
@@ -143,6 +144,7 @@ func newForecasts(cfg config, now clock.Clock, reg prometheus.Registerer, log *s
 	return cache.New(source, cache.NewMetrics(reg), cache.Options{
 		Size: cfg.CacheSize, Interval: interval, Retry: min(interval, 5*time.Second),
 		Wait: patience, Idle: 10 * time.Minute, Concurrency: fetches, Log: log, Beat: pulse.Beat,
+		Usable: func(s forecast.Snapshot) bool { return keda.Usable(s, now.Now(), cfg.StaleAfter) },
 	})
 }
 

@@ -46,6 +46,7 @@ import (
 
 	"github.com/kedastral/kedastral/forecaster/access"
 	"github.com/kedastral/kedastral/forecaster/engine"
+	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
 	"github.com/kedastral/kedastral/shared/ratelimit"
 )
@@ -158,9 +159,9 @@ func leadOf(text string) (time.Duration, error) {
 	if text == "" {
 		return usualLead, nil
 	}
-	d, err := time.ParseDuration(text)
+	d, err := env.ParseDuration(text)
 	if err != nil || d < 0 || d > longestLead {
-		return 0, fmt.Errorf("lead=%q: must be a duration such as 5m or 90s, from 0s to %v", shortened(text), longestLead)
+		return 0, fmt.Errorf("lead=%q: must be a duration such as 90s, 5m or 1d, from 0s to %s", shortened(text), env.FormatDuration(longestLead))
 	}
 	return d, nil
 }

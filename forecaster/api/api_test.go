@@ -124,7 +124,7 @@ func TestProblems(t *testing.T) {
 		{"GET", "/forecast/explain?workload=shop/other", 404, "workload not found: shop/other"},
 		{"GET", "/forecast/explain?workload=shop/web&lead=soon", 400, "lead=\"soon\": must be a duration"},
 		{"GET", "/forecast/explain?workload=shop/web&lead=-1s", 400, "from 0s"},
-		{"GET", "/forecast/explain?workload=shop/web&lead=1000h", 400, "to 168h0m0s"},
+		{"GET", "/forecast/explain?workload=shop/web&lead=1000h", 400, "to 1w"},
 		{"GET", "/forecast/current?workload=shop/new", 503, "no forecast yet: shop/new: too little history"},
 		{"GET", "/forecast/current?workload=shop/broken", 500, "log says more"},
 		{"GET", "/forecast/current?workload=shop/panic", 500, "log says more"},
@@ -182,8 +182,10 @@ func TestWorkloadsAndExplain(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &x); err != nil || len(x.Words) != 1 || x.Summary != "5m0s" {
 		t.Errorf("GET /forecast/explain = %s; want its words, for a lead of 5m (%v)", w.Body, err)
 	}
-	if w = do(quiet(), "GET", "/forecast/explain?workload=shop/web&lead=90s"); !strings.Contains(w.Body.String(), `"1m30s"`) {
-		t.Errorf("GET /forecast/explain?lead=90s = %s; want it for that lead", w.Body)
+	for lead, want := range map[string]string{"90s": `"1m30s"`, "1d": `"24h0m0s"`, "1d12h": `"36h0m0s"`} { // as the settings are written
+		if w = do(quiet(), "GET", "/forecast/explain?workload=shop/web&lead="+lead); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("GET /forecast/explain?lead=%s = %s; want it for that lead", lead, w.Body)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/history"
+	"github.com/kedastral/kedastral/shared/env"
 )
 
 // Past is who remembers what was observed and forecast.
@@ -53,9 +54,9 @@ func (a *api) history(w http.ResponseWriter, r *http.Request) {
 func pastOf(values url.Values, now time.Time) (history.Query, error) {
 	q := history.Query{Now: now, Points: history.DefaultPoints}
 	if text := values.Get("window"); text != "" {
-		d, err := time.ParseDuration(text)
+		d, err := env.ParseDuration(text)
 		if err != nil || d == 0 {
-			return q, fmt.Errorf("window=%q: must be a duration such as 6h or 90m", shortened(text))
+			return q, fmt.Errorf("window=%q: must be a duration such as 90m, 6h or 1d", shortened(text))
 		}
 		q.Window = d
 	}

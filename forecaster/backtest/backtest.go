@@ -28,6 +28,8 @@ import (
 type Origin struct {
 	Snapshot forecast.Snapshot
 	Surprise float64 // what the newest step was above its forecast, where the rules ask for it
+
+	noForecast string // why the snapshot is of the load observed then; blank where it is a forecast
 }
 
 // Replay is a stretch of the past, forecast again.
@@ -38,6 +40,8 @@ type Replay struct {
 	Origins  []Origin // ascending
 	Failed   int      // instants no forecast could be made at
 	Fault    error    // of the last of those
+
+	ticks []Origin // Origins, and where there was no forecast the plan for the load observed, as the engine makes it
 }
 
 // ErrNoForecast says that not one instant of the replay could be forecast.
@@ -66,11 +70,7 @@ func Run(ctx context.Context, w engine.Workload, history series.DataFrame, last 
 			return Replay{}, err
 		}
 		at := r.From.Add(time.Duration(i) * w.Interval)
-		if o, err := origin(ctx, pipeline, padded, at); err != nil {
-			r.Failed, r.Fault = r.Failed+1, err
-		} else {
-			r.Origins = append(r.Origins, o)
-		}
+		r.tick(ctx, pipeline, padded, at)
 		if progress != nil {
 			progress(i+1, total)
 		}
@@ -81,16 +81,22 @@ func Run(ctx context.Context, w engine.Workload, history series.DataFrame, last 
 	return r, nil
 }
 
-// origin is one tick: the fit that is due, then the forecast and its plan.
-func origin(ctx context.Context, p *engine.Pipeline, padded series.DataFrame, at time.Time) (Origin, error) {
+// tick is one of the engine's: the fit that is due, then the forecast and its
+// plan, or that of the load observed where there is no forecast.
+func (r *Replay) tick(ctx context.Context, p *engine.Pipeline, padded series.DataFrame, at time.Time) {
 	from, to := padded.Index(p.Start(at)), padded.Index(at)
 	past := series.DataFrame{Start: p.Start(at), Step: padded.Step, Values: padded.Values[from:to:to]}
 	fault := p.Train(ctx, past) // the fit before may stand
 	s, d, err := p.Snapshot(ctx, past)
-	if err != nil {
-		return Origin{}, errors.Join(fault, err)
+	if err == nil {
+		o := Origin{Snapshot: s, Surprise: d.Lift}
+		r.Origins, r.ticks = append(r.Origins, o), append(r.ticks, o)
+		return
 	}
-	return Origin{Snapshot: s, Surprise: d.Lift}, nil
+	r.Failed, r.Fault = r.Failed+1, errors.Join(fault, err)
+	if s, _, err := p.Reactive(past, r.Fault); err == nil { // else the load is not known
+		r.ticks = append(r.ticks, Origin{Snapshot: s, noForecast: s.Reason})
+	}
 }
 
 // up is the first multiple of d since the Unix epoch at or after t.
@@ -101,13 +107,13 @@ func up(t time.Time, d time.Duration) time.Time {
 	return t
 }
 
-// at is the newest origin an instant knows of, -1 for none: a tick runs once
-// its data has settled.
-func (r Replay) at(now time.Time, settle time.Duration) int {
-	low, high := 0, len(r.Origins)
+// newest is the newest origin an instant knows of, -1 for none: a tick runs
+// once its data has settled.
+func newest(origins []Origin, now time.Time, settle time.Duration) int {
+	low, high := 0, len(origins)
 	for low < high {
 		middle := (low + high) / 2
-		if r.Origins[middle].Snapshot.GeneratedAt.After(now.Add(-settle)) {
+		if origins[middle].Snapshot.GeneratedAt.After(now.Add(-settle)) {
 			high = middle
 		} else {
 			low = middle + 1

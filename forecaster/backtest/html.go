@@ -46,7 +46,7 @@ func (r Report) loadChart() template.HTML {
 	level := r.shownLevel()
 	for i := range n {
 		at := p.From.Add(time.Duration(i) * p.History.Step)
-		o := p.at(at.Add(-time.Duration(r.Lead)*time.Second), 0)
+		o := newest(p.Origins, at.Add(-time.Duration(r.Lead)*time.Second), 0)
 		if o < 0 {
 			continue
 		}

@@ -52,11 +52,11 @@ func newPlayer(r Replay, s Setting) player {
 func (p player) predictive(name string, quantile float64) (Outcome, error) {
 	rules := p.Workload.Rules
 	rules.Quantile = quantile
-	plans := make([]forecast.Snapshot, len(p.Origins))
-	for i, o := range p.Origins {
+	plans := make([]forecast.Snapshot, len(p.ticks))
+	for i, o := range p.ticks {
 		s := o.Snapshot
 		d, err := capacity.Decide(capacity.Situation{
-			Values: s.Values, Quantiles: s.Quantiles, Observed: s.Observed.Value, Surprise: o.Surprise, Skill: s.Skill,
+			Values: s.Values, Quantiles: s.Quantiles, Observed: s.Observed.Value, Surprise: o.Surprise, Skill: s.Skill, NoForecast: o.noForecast,
 		}, rules)
 		if err != nil {
 			return Outcome{}, err
@@ -67,7 +67,7 @@ func (p player) predictive(name string, quantile float64) (Outcome, error) {
 	hpa := p.hpa()
 	hpa.Tolerance = rules.Tolerance
 	out := p.play(name, hpa, 1, func(now time.Time) float64 {
-		i := p.at(now, p.Settle)
+		i := newest(p.ticks, now, p.Settle)
 		if i < 0 {
 			return math.NaN()
 		}

@@ -3,6 +3,7 @@ package capacity_test
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -231,8 +232,9 @@ func TestDecide(t *testing.T) {
 func TestDecideRefusesToGuess(t *testing.T) {
 	rules := capacity.Rules{Policy: capacity.Policy{TargetPerPod: 10, MaxReplicas: 100}}
 	for name, s := range map[string]capacity.Situation{
-		"no steps":      {Observed: 5},
-		"nothing known": {Values: []float64{nan, 3}, Observed: nan},
+		"no steps":                      {Observed: 5},
+		"nothing known":                 {Values: []float64{nan, 3}, Observed: nan},
+		"neither forecast nor observed": {Values: []float64{3, 3}, Observed: nan, NoForecast: "the model fails"},
 	} {
 		if got, err := capacity.Decide(s, rules); !errors.Is(err, capacity.ErrUnknownLoad) {
 			t.Errorf("%s: Decide = %+v, %v; want ErrUnknownLoad", name, got, err)
@@ -241,6 +243,16 @@ func TestDecideRefusesToGuess(t *testing.T) {
 	rules.Quantile = 0.75
 	if _, err := capacity.Decide(situation(), rules); err == nil || !strings.Contains(err.Error(), "0.75") {
 		t.Errorf("a quantile that was not forecast: %v; want an error that names it", err)
+	}
+}
+
+// Without a forecast the load observed is planned for, whatever quantile is
+// asked and whatever limits there are.
+func TestDecideWithoutAForecast(t *testing.T) {
+	rules := capacity.Rules{Policy: capacity.Policy{TargetPerPod: 10, MinReplicas: 1, MaxReplicas: 100, Quantile: 0.75}, NoFloor: true}
+	got, err := capacity.Decide(capacity.Situation{Values: []float64{55, 55, 55}, Observed: 55, NoForecast: "the model fails"}, rules)
+	if err != nil || got.Mode != forecast.Reactive || got.Reason != "the model fails" || !got.NoForecast || !slices.Equal(got.Replicas, []int{6, 6, 6}) {
+		t.Errorf("Decide = %+v, %v; want 6 at every step, reactive because the model fails", got, err)
 	}
 }
 

@@ -28,6 +28,8 @@ type Situation struct {
 	Observed  float64             // the newest observed load; NaN when there is none
 	Surprise  float64             // Observed − what had been forecast for that step; NaN or 0 when unknown
 	Skill     *forecast.Skill     // nil while it is not known
+
+	NoForecast string // why there is nothing but Observed, of which Values are the repetition; blank where there is a forecast
 }
 
 // Decision is a plan and why it is what it is.
@@ -41,6 +43,7 @@ type Decision struct {
 	Floor        int           // no published count is below; 0 without a floor
 	Lift         float64       // load added to every step by the nowcast
 	Steps        []Step        // how ForecastPlan came about
+	NoForecast   bool          // Replicas are for the load observed because nothing was forecast
 }
 
 // Decide plans the replicas to publish. The rules' policy is valid. A forecast
@@ -50,13 +53,13 @@ func Decide(s Situation, r Rules) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	d := Decision{Level: level}
+	d := Decision{Level: level, NoForecast: s.NoForecast != ""}
 	observedNeed, observed := r.Need(s.Observed)
 	first, known := r.Need(loads[0])
 	switch {
 	case observed:
 		d.Prev = observedNeed
-	case known:
+	case known && !d.NoForecast:
 		d.Prev = first
 	default:
 		return Decision{}, ErrUnknownLoad
@@ -89,6 +92,8 @@ func mode(s Situation, r Rules, observed bool) (forecast.Mode, string) {
 		return forecast.Shadow, "the workload is in shadow: its forecast is shown and scored, not acted on"
 	case !observed:
 		return forecast.Predictive, ""
+	case s.NoForecast != "":
+		return forecast.Reactive, s.NoForecast
 	case s.Skill == nil || s.Skill.Origins == 0:
 		return forecast.Reactive, "the forecast's skill is not known yet: too little history to forecast again and compare"
 	case OverLastValue(s.Skill) <= 0:
@@ -118,7 +123,7 @@ func OverLastValue(k *forecast.Skill) float64 {
 // chosen is the load to plan for: the asked quantile, or the median.
 func chosen(s Situation, level float64) ([]float64, float64, error) {
 	loads := s.Values
-	if level == 0 {
+	if level == 0 || s.NoForecast != "" {
 		level = 0.5
 	} else {
 		loads = nil

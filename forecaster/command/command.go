@@ -93,7 +93,8 @@ func (l *levels) Set(text string) error {
 func modelFlags(f *flag.FlagSet, o *models.Options) {
 	f.StringVar(&o.Order, "order", "", "order of arima, p,d,q, or sarima, p,d,q,P,D,Q; by default chosen from the data")
 	f.StringVar(&o.Service.URL, "byom-url", "", "address of the service that forecasts for byom")
-	f.DurationVar(&o.Service.Timeout, "byom-timeout", 5*time.Second, "time for one question to it")
+	o.Service.Timeout = 5 * time.Second
+	f.Var((*duration)(&o.Service.Timeout), "byom-timeout", "time for one question to it")
 }
 
 // column names a quantile's column: q50, q97.5.
@@ -101,8 +102,8 @@ func column(level float64) string {
 	return "q" + strconv.FormatFloat(float64(int(level*1e6+0.5))/1e4, 'g', -1, 64)
 }
 
-// history reads a recorded metric onto the grid; a step of 0 is told from the
-// file.
+// history reads a recorded metric onto the grid, a coarser step being the mean
+// of what it holds; a step of 0 is told from the file.
 func history(path string, step time.Duration) (series.DataFrame, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -116,14 +117,9 @@ func history(path string, step time.Duration) (series.DataFrame, error) {
 	if len(samples) == 0 {
 		return series.DataFrame{}, fmt.Errorf("reading the history %s: it holds no samples", path)
 	}
-	if step == 0 {
-		if step, err = series.InferStep(samples); err != nil {
-			return series.DataFrame{}, fmt.Errorf("reading the history %s: %w", path, err)
-		}
-	}
-	frame, err := series.Span(samples, step, samples[len(samples)-1].At.Add(step))
+	frame, err := series.Recorded(samples, step)
 	if err != nil {
-		return series.DataFrame{}, fmt.Errorf("laying the history %s on steps of %v: %w", path, step, err)
+		return series.DataFrame{}, fmt.Errorf("laying the history %s on even steps: %w", path, err)
 	}
 	return frame, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/engine"
+	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
 	"github.com/kedastral/kedastral/shared/tlsconfig"
 )
@@ -31,7 +32,11 @@ func (c Command) Explain(ctx context.Context, args []string) error {
 	f.SetOutput(c.Stderr)
 	workload := f.String("workload", "", "workload to explain, NAMESPACE/NAME")
 	address := f.String("url", "http://localhost:8081", "address of a running forecaster, with its path if any")
-	lead := f.Duration("lead", 5*time.Minute, "lead time of the scaler to explain the count for")
+	lead := 5 * time.Minute
+	f.Func("lead", "lead time of the scaler to explain the count for (default 5m)", func(text string) (err error) {
+		lead, err = env.ParseDuration(text)
+		return err
+	})
 	asJSON := f.Bool("json", false, "print the answer as JSON, with the plan step by step")
 	files := tlsconfig.Files{}
 	f.StringVar(&files.CA, "ca", "", "PEM file of the authorities that issue its certificate; by default the system's")
@@ -44,10 +49,10 @@ func (c Command) Explain(ctx context.Context, args []string) error {
 	if _, _, err := forecast.ParseWorkload(*workload); err != nil {
 		return fmt.Errorf("%w: -workload %q: must be NAMESPACE/NAME", ErrUsage, *workload)
 	}
-	if *lead < 0 {
-		return fmt.Errorf("%w: -lead %v: must not be negative", ErrUsage, *lead)
+	if lead < 0 {
+		return fmt.Errorf("%w: -lead %s: must not be negative", ErrUsage, env.FormatDuration(lead))
 	}
-	at, err := explainURL(*address, *workload, *lead)
+	at, err := explainURL(*address, *workload, lead)
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,10 @@ func TestExplainPrintsTheSentenceAndTheTable(t *testing.T) {
 		t.Errorf("printed\n%s\nwant\n%s", got, want)
 	}
 	out.Reset()
+	if err := c.Explain(t.Context(), []string{"-workload", "shop/web", "-url", server.URL + "/base", "-lead", "1d"}); err != nil || !strings.Contains(out.String(), "a lead time of 24h0m0s") {
+		t.Errorf("-lead 1d printed %s (%v); want it for a day", out, err)
+	}
+	out.Reset()
 	if err := c.Explain(t.Context(), []string{"-workload", "shop/web", "-url", server.URL + "/base", "-json"}); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +105,8 @@ func TestExplainRefusesWhatItCannotAsk(t *testing.T) {
 		{nil, `-workload "": must be NAMESPACE/NAME`, true},
 		{[]string{"-workload", "web"}, `-workload "web"`, true},
 		{[]string{"-workload", "shop/web", "-url", "localhost:8081"}, "must be http://HOST:PORT", true},
-		{[]string{"-workload", "shop/web", "-lead", "-1m"}, "-lead -1m0s: must not be negative", true},
+		{[]string{"-workload", "shop/web", "-lead", "-1m"}, "-lead -1m: must not be negative", true},
+		{[]string{"-workload", "shop/web", "-lead", "soon"}, "must be a duration such as 90s, 5m, 1h30m, 7d or 2w", true},
 		{[]string{"-workload", "shop/web", "-cert", "none.crt"}, "TLS", true},
 		{[]string{"-workload", "shop/web", "why"}, `"why" is not a flag`, true},
 		{[]string{"-workload", "shop/other", "-url", server.URL + "/base"}, "workload not found: shop/other", false},

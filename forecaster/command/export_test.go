@@ -5,3 +5,6 @@ var Bar = bar
 
 // Progress is nil where nobody watches.
 func (c Command) Progress() func(done, total int) { return c.progress() }
+
+// History is the file's load on steps.
+var History = history

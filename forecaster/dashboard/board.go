@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/history"
+	"github.com/kedastral/kedastral/shared/env"
 )
 
 // board holds the rows as they were at the last look, and when each changed.
@@ -37,7 +38,10 @@ type answer struct {
 	Revision string            `json:"revision"`
 	Now      time.Time         `json:"now"`
 	Leads    []int             `json:"leadSeconds"` // of every row's atLead
-	Total    int               `json:"total"`       // workloads there are
+	History  string            `json:"history"`     // how far back what was published is remembered, as HISTORY says it
+	Kept     int               `json:"historySeconds"`
+	Longest  int               `json:"longestSeconds"` // that a window of the past may be
+	Total    int               `json:"total"`          // workloads there are
 	Rows     []json.RawMessage `json:"rows"`
 }
 
@@ -51,6 +55,7 @@ func (p *Pages) since(revision string) (answer, error) {
 		return answer{}, fmt.Errorf("encoding the workloads: %w", err)
 	}
 	a := answer{Revision: b.epoch + "." + strconv.FormatUint(b.revision, 10), Now: b.now.UTC(), Total: len(b.entries), Rows: []json.RawMessage{}}
+	a.History, a.Kept, a.Longest = env.FormatDuration(p.Past.Keeps()), int(p.Past.Keeps()/time.Second), int(p.Past.Limit()/time.Second)
 	for _, ahead := range history.Leads() {
 		a.Leads = append(a.Leads, int(ahead/time.Second))
 	}

@@ -22,7 +22,7 @@ const (
 type row struct {
 	engine.Status
 	Health   health          `json:"health"`
-	Stale    bool            `json:"stale,omitempty"`    // the newest snapshot is older than two intervals
+	Stale    bool            `json:"stale,omitempty"`    // the newest snapshot is older than two intervals, and than it takes to publish one
 	Interval int             `json:"intervalSeconds"`    // between two snapshots; 0 before the first
 	AtLead   history.Numbers `json:"atLead"`             // replicas within each of the lead times; null once the plan has ended
 	Coverage *coverage       `json:"coverage,omitempty"` // of the upper quantile
@@ -43,7 +43,7 @@ const (
 	reactive   health = "reactive"   // it has no skill and does not
 	shadow     health = "shadow"     // it is only watched
 	warming    health = "warming"    // there is none yet
-	failing    health = "failing"    // the newest tick had a fault, the last forecast stands
+	failing    health = "failing"    // the newest tick had a fault, the last forecast stands or the load observed now decides
 	stale      health = "stale"      // the last forecast is old, or too old to be given out
 	silent     health = "silent"     // there never was one
 )
@@ -60,7 +60,7 @@ func (p *Pages) rowOf(st engine.Status, now time.Time) row {
 	newest, known := p.Past.Newest(st.Workload)
 	if known {
 		r.Interval = int(newest.Interval / time.Second)
-		r.Stale = now.Sub(newest.GeneratedAt) > 2*newest.Interval+grace
+		r.Stale = now.Sub(newest.GeneratedAt) > 2*newest.Interval+newest.Delay+grace
 		if st.State != engine.Silent {
 			r.plan(newest, now)
 		}
@@ -79,8 +79,8 @@ func (p *Pages) rowOf(st engine.Status, now time.Time) row {
 	return r
 }
 
-// grace is how much later than its instant a snapshot is made: the source
-// settles, ticks are spread, work takes its time.
+// grace is how much later than it is due a snapshot may be made: work takes its
+// time.
 const grace = time.Minute
 
 // plan shows the counts by the clock, not those of the plan's first step.

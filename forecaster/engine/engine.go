@@ -34,6 +34,9 @@
 //     succeeded. The one before stands for one more training interval; an older
 //     one is dropped, as a process that starts then could not have it. A panic, an error or a number that is not finite fails the
 //     one stage of the one workload, with its reason, and touches no other.
+//   - Where that leaves no forecast, the load observed now is planned for, as
+//     the gate does for a model without skill: a model that fails must not be
+//     worse than none. Only a load that is not known leaves nothing to publish.
 //   - While another forecaster leads (Options.Following), the ticks of a workload
 //     whose snapshot it keeps renewing in the store are left to it: they read,
 //     fit and publish nothing. One that it does not renew is forecast here.

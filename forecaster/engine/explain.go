@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/kedastral/kedastral/forecaster/capacity"
 	"github.com/kedastral/kedastral/shared/forecast"
@@ -67,7 +68,12 @@ func (e *Engine) Explain(workload string, lead time.Duration) (Explanation, erro
 		x.Words = append(x.Words, k.words(last.published, last.decision)...)
 	}
 	if x.State == Failing {
-		x.Words = append(x.Words, "The newest tick had a fault, the last forecast stands: "+x.Reason+".")
+		came := "The newest tick had a fault, the last forecast stands: "
+		if last.reacting() {
+			came = "The newest tick had a fault and made no forecast, so the load observed now decides: "
+		}
+		x.Words = append(x.Words, came+x.Reason+".")
+		x.Table = append(x.Table, Line{"Fault", x.Reason, "of the newest tick"}, Line{"Next step", x.Next, ""})
 	}
 	if x.Next != "" {
 		x.Words = append(x.Words, "Next: "+x.Next+".")
@@ -179,5 +185,13 @@ func replicas(n int) string {
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
-// oneLine is the text of joined errors as one sentence.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+// oneLine is the text of joined errors as one sentence, fit for a terminal:
+// what a panic or a source said may hold anything.
+func oneLine(err error) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ReplaceAll(err.Error(), "\n", "; "))
+}

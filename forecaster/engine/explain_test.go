@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,7 +14,6 @@ import (
 	"github.com/kedastral/kedastral/forecaster/adapters"
 	"github.com/kedastral/kedastral/forecaster/engine"
 	"github.com/kedastral/kedastral/forecaster/features"
-	"github.com/kedastral/kedastral/forecaster/models"
 )
 
 // climbing forecasts 300 and then 100 more every minute.
@@ -68,24 +68,21 @@ func TestExplainTellsThePlan(t *testing.T) {
 	})
 }
 
+// internal are the names of stages, which only metrics use.
+var internal = regexp.MustCompile(`\b(collect|train|predict|plan|put|tick): `)
+
 // Where there is no forecast, the reason and the next step are told.
 func TestExplainTellsWhyThereIsNone(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change       func(*engine.Workload)
 		reason, next string
 	}{
-		"source":  {func(w *engine.Workload) { w.Source.(*source).fail(errors.New("connection refused")) }, "collect: connection refused", "see to the source"},
+		"source":  {func(w *engine.Workload) { w.Source.(*source).fail(errors.New("connection refused")) }, "reading the history: connection refused", "see to the source"},
 		"history": {func(w *engine.Workload) { w.Source.(*source).load = flat(nan) }, "nothing was observed", "check that the query"},
-		"short": {func(w *engine.Workload) {
-			w.NewModel = func() (models.Model, error) { return nil, models.ErrTooShort }
-		}, "too little history", "gather more history"},
-		"panic": {func(w *engine.Workload) {
-			*w = using(*w, &model{predict: func(features.Frame) []float64 { panic("oops") }})
-		}, "predict: panic: oops", "choose another MODEL"},
 		"ended": {func(w *engine.Workload) {
 			w.Source.(*source).fail(&adapters.Fault{Class: adapters.ErrNoData, Reason: adapters.ReasonEnded, Text: "the recording ended"})
 		}, "the recording ended", "RECORDED_LOOP=true"},
-		"off grid": {func(w *engine.Workload) { w.Source.(*source).step = 30 * time.Second }, "its step is 30s, must be 1m0s", "set STEP"},
+		"off grid": {func(w *engine.Workload) { w.Source.(*source).step = 30 * time.Second }, "its step is 30s, must be STEP=1m", "set STEP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -101,6 +98,9 @@ func TestExplainTellsWhyThereIsNone(t *testing.T) {
 				e := begin(t, options(), w)
 				pass(2 * time.Minute)
 				x, words := explain(t, e)
+				if internal.MatchString(x.Summary + words + x.Reason) {
+					t.Errorf("a stage's own name is told: %s\n%s", x.Summary, words)
+				}
 				if x.State != engine.Silent || !strings.Contains(words, tt.reason) || !strings.Contains(words, tt.next) {
 					t.Errorf("%s:\n%s\nwant %q and %q", x.State, words, tt.reason, tt.next)
 				}
@@ -128,27 +128,34 @@ func TestMetrics(t *testing.T) {
 		want := `
 # HELP kedastral_forecaster_desired_replicas Replicas published for the first step of the latest snapshot.
 # TYPE kedastral_forecaster_desired_replicas gauge
+kedastral_forecaster_desired_replicas{workload="shop/broken"} 4
 kedastral_forecaster_desired_replicas{workload="shop/web"} 4
 # HELP kedastral_forecaster_errors_total Failed stages of ticks, by the room they failed in and the kind of reason.
 # TYPE kedastral_forecaster_errors_total counter
 kedastral_forecaster_errors_total{reason="panic",room="predict",workload="shop/broken"} 4
 # HELP kedastral_forecaster_predicted_value Load forecast for the first step of the latest snapshot, by quantile level.
 # TYPE kedastral_forecaster_predicted_value gauge
+kedastral_forecaster_predicted_value{level="0.5",workload="shop/broken"} 400
 kedastral_forecaster_predicted_value{level="0.5",workload="shop/web"} 400
 kedastral_forecaster_predicted_value{level="0.9",workload="shop/web"} 400
+# HELP kedastral_forecaster_snapshot_delay_seconds How long after its start each snapshot of the workload is published, once its data has settled, as configured.
+# TYPE kedastral_forecaster_snapshot_delay_seconds gauge
+kedastral_forecaster_snapshot_delay_seconds{workload="shop/broken"} 19
+kedastral_forecaster_snapshot_delay_seconds{workload="shop/web"} 7
 # HELP kedastral_forecaster_snapshot_interval_seconds Time between two snapshots of the workload, as configured.
 # TYPE kedastral_forecaster_snapshot_interval_seconds gauge
+kedastral_forecaster_snapshot_interval_seconds{workload="shop/broken"} 60
 kedastral_forecaster_snapshot_interval_seconds{workload="shop/web"} 60
 # HELP kedastral_forecaster_workloads Workloads by state.
 # TYPE kedastral_forecaster_workloads gauge
-kedastral_forecaster_workloads{state="failing"} 0
+kedastral_forecaster_workloads{state="failing"} 1
 kedastral_forecaster_workloads{state="following"} 0
 kedastral_forecaster_workloads{state="forecasting"} 1
-kedastral_forecaster_workloads{state="silent"} 1
+kedastral_forecaster_workloads{state="silent"} 0
 kedastral_forecaster_workloads{state="warming"} 0
 `
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "kedastral_forecaster_desired_replicas",
-			"kedastral_forecaster_errors_total", "kedastral_forecaster_predicted_value", "kedastral_forecaster_snapshot_interval_seconds", "kedastral_forecaster_workloads"); err != nil {
+			"kedastral_forecaster_errors_total", "kedastral_forecaster_predicted_value", "kedastral_forecaster_snapshot_delay_seconds", "kedastral_forecaster_snapshot_interval_seconds", "kedastral_forecaster_workloads"); err != nil {
 			t.Error(err)
 		}
 		pass(10 * time.Minute)

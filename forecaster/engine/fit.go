@@ -8,6 +8,7 @@ import (
 
 	"github.com/kedastral/kedastral/forecaster/models"
 	"github.com/kedastral/kedastral/forecaster/series"
+	"github.com/kedastral/kedastral/shared/env"
 )
 
 // fitted is the model in force and how it came to be. All of it follows from
@@ -152,7 +153,7 @@ func (p *Pipeline) fit(ctx context.Context, history series.DataFrame, at time.Ti
 			return err
 		}
 		if err := model.Train(ctx, p.frame(view(history, at.Add(-p.w.Window), at))); err != nil {
-			return fmt.Errorf("fitting %s on the %v before %s: %w", model.Name(), p.w.Window, at.Format(time.RFC3339), err)
+			return fmt.Errorf("%s on the %s before %s: %w", model.Name(), env.FormatDuration(p.w.Window), at.Format(time.RFC3339), err)
 		}
 		p.metrics.fitted(p.w.Name, why)
 		return nil

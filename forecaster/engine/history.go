@@ -2,10 +2,10 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/series"
+	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
@@ -15,10 +15,10 @@ var errOffGrid = errors.New("history is off the workload's grid")
 // onGrid refuses a frame whose steps are not the workload's.
 func onGrid(frame series.DataFrame, step time.Duration) error {
 	if frame.Step != step {
-		return fmt.Errorf("its step is %v, must be %v: %w", frame.Step, step, errOffGrid)
+		return kindOf(errOffGrid, "its step is %s, must be STEP=%s", env.FormatDuration(frame.Step), env.FormatDuration(step))
 	}
 	if !floor(frame.Start, step).Equal(frame.Start) {
-		return fmt.Errorf("it starts at %v, must be a multiple of %v: %w", frame.Start, step, errOffGrid)
+		return kindOf(errOffGrid, "it starts at %s, must be a multiple of STEP=%s", frame.Start.Format(time.RFC3339Nano), env.FormatDuration(step))
 	}
 	return nil
 }

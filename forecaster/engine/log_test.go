@@ -33,8 +33,8 @@ func TestAnOutageIsToldInFourLines(t *testing.T) {
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 		want := []string{
 			`level=INFO msg="ready, every workload has had its first tick" workloads=1 published=1`,
-			`level=WARN msg="tick failed, forecast from what was known before" workload=shop/web err="collect: connection refused"`,
-			`level=WARN msg="tick failed, nothing is published" workload=shop/web err="collect: connection refused; put: the newest observation`,
+			`level=WARN msg="tick failed, forecast from what was known before" workload=shop/web err="reading the history: connection refused"`,
+			`level=WARN msg="tick failed, nothing is published" workload=shop/web err="reading the history: connection refused; publishing the plan: the newest observation`,
 			`level=INFO msg="tick succeeded again" workload=shop/web`,
 		}
 		if len(lines) != len(want) {

@@ -23,6 +23,7 @@ type Metrics struct {
 	peak      *prometheus.GaugeVec
 	generated *prometheus.GaugeVec
 	interval  *prometheus.GaugeVec
+	delay     *prometheus.GaugeVec
 	data      *prometheus.GaugeVec
 	skill     *prometheus.GaugeVec
 	coverage  *prometheus.GaugeVec
@@ -52,6 +53,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		peak:      gauge("desired_replicas_peak", "Most replicas published for any step of the latest snapshot."),
 		generated: gauge("snapshot_generated_timestamp_seconds", "Unix time the latest snapshot starts at."),
 		interval:  gauge("snapshot_interval_seconds", "Time between two snapshots of the workload, as configured."),
+		delay:     gauge("snapshot_delay_seconds", "How long after its start each snapshot of the workload is published, once its data has settled, as configured."),
 		data:      gauge("data_timestamp_seconds", "Unix time the newest observation behind the latest snapshot ended at."),
 		skill:     gauge("skill", "Skill of the model over the recent past, 1 - error / error of a benchmark: last_value decides whether the forecast acts, better is the harder one.", "over"),
 		coverage:  gauge("coverage_ratio", "Share of the recent past that stayed at or below the quantile forecast for it, by level.", "level"),
@@ -77,7 +79,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"workload", "why"}),
 		fallbacks: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
 			Name: prefix + "model_fallbacks_total",
-			Help: "Forecasts that another model made in the configured one's stead, as auto does for byom while its service fails.",
+			Help: "Forecasts that another model made in the configured one's stead, as auto does for byom while its service fails and the last value for a model that cannot forecast.",
 		}, []string{"workload"}),
 	}
 }
@@ -88,7 +90,9 @@ func (m *Metrics) took(s stage, d time.Duration) {
 
 func (m *Metrics) fitted(workload, why string) { m.fits.WithLabelValues(workload, why).Inc() }
 
-func (m *Metrics) fellBack(workload string) { m.fallbacks.WithLabelValues(workload).Inc() }
+func (m *Metrics) fellBack(workload string, times float64) {
+	m.fallbacks.WithLabelValues(workload).Add(times)
+}
 
 func (m *Metrics) skipped(workload string, ticks int) {
 	m.skips.WithLabelValues(workload).Add(float64(ticks))
@@ -138,6 +142,9 @@ func (m *Metrics) failed(workload string, err error) {
 // published shows the newest snapshot.
 func (m *Metrics) published(s forecast.Snapshot) {
 	w := s.Workload
+	if len(s.Quantiles) == 0 { // made from the load observed now
+		m.predicted.DeletePartialMatch(prometheus.Labels{"workload": w})
+	}
 	for _, q := range s.Quantiles {
 		m.predicted.WithLabelValues(w, level(q.Level)).Set(q.Values[0])
 	}
@@ -146,6 +153,7 @@ func (m *Metrics) published(s forecast.Snapshot) {
 	m.data.WithLabelValues(w).Set(float64(s.Observed.At.Unix()))
 	m.generated.WithLabelValues(w).Set(float64(s.GeneratedAt.Unix()))
 	m.interval.WithLabelValues(w).Set(s.Interval().Seconds())
+	m.delay.WithLabelValues(w).Set(s.Delay().Seconds())
 	m.replicas.WithLabelValues(w).Set(float64(s.DesiredReplicas[0]))
 	m.peak.WithLabelValues(w).Set(float64(peak(s.DesiredReplicas)))
 	for _, mode := range []forecast.Mode{forecast.Predictive, forecast.Reactive, forecast.Shadow} {

@@ -10,6 +10,7 @@ import (
 	"github.com/kedastral/kedastral/forecaster/features"
 	"github.com/kedastral/kedastral/forecaster/models"
 	"github.com/kedastral/kedastral/forecaster/series"
+	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
@@ -40,31 +41,40 @@ func (p *Pipeline) Start(t time.Time) time.Time { return t.Add(-p.w.reach()) }
 // Snapshot forecasts from the history's end and plans for it. Its Decision
 // tells how the plan came about, and is complete only when the error is nil.
 func (p *Pipeline) Snapshot(ctx context.Context, history series.DataFrame) (forecast.Snapshot, capacity.Decision, error) {
-	at := history.End()
-	window := view(history, at.Add(-p.w.Window), at)
-	observed, ok := newest(window)
-	if !ok {
-		return forecast.Snapshot{}, capacity.Decision{}, &fault{stage: collectStage, err: fmt.Errorf("nothing was observed in the %v before %s: %w", p.w.Window, at.Format(time.RFC3339), errNoData)}
-	}
-	predicted, err := p.predict(ctx, window)
+	at, observed, err := p.present(history)
 	if err != nil {
 		return forecast.Snapshot{}, capacity.Decision{}, err
 	}
-	s := p.document(at, observed, predicted)
+	predicted, err := p.predict(ctx, view(history, at.Add(-p.w.Window), at))
+	if err != nil {
+		return forecast.Snapshot{}, capacity.Decision{}, err
+	}
+	s := p.forecast(p.document(at, observed), predicted)
 	surprise, err := p.surprise(ctx, history, observed)
 	if err != nil {
 		return forecast.Snapshot{}, capacity.Decision{}, err
 	}
-	return p.plan(s, surprise)
+	return p.plan(s, surprise, "")
 }
 
-// plan turns a forecast into the replicas to publish.
-func (p *Pipeline) plan(s forecast.Snapshot, surprise float64) (forecast.Snapshot, capacity.Decision, error) {
+// present is the instant a history ends at, and the newest load known then.
+func (p *Pipeline) present(history series.DataFrame) (time.Time, forecast.Observation, error) {
+	at := history.End()
+	observed, ok := newest(view(history, at.Add(-p.w.Window), at))
+	if !ok {
+		return at, observed, &fault{stage: collectStage, err: kindOf(errNoData, "nothing was observed in the %s before %s", env.FormatDuration(p.w.Window), at.Format(time.RFC3339))}
+	}
+	return at, observed, nil
+}
+
+// plan turns a forecast into the replicas to publish, or the load observed now
+// where there is none.
+func (p *Pipeline) plan(s forecast.Snapshot, surprise float64, noForecast string) (forecast.Snapshot, capacity.Decision, error) {
 	var d capacity.Decision
 	err := guard(planStage, func() (err error) {
 		defer p.timed(planStage)()
 		d, err = capacity.Decide(capacity.Situation{
-			Values: s.Values, Quantiles: s.Quantiles, Observed: s.Observed.Value, Surprise: surprise, Skill: s.Skill,
+			Values: s.Values, Quantiles: s.Quantiles, Observed: s.Observed.Value, Surprise: surprise, Skill: s.Skill, NoForecast: noForecast,
 		}, p.w.Rules)
 		if err != nil {
 			return err
@@ -95,17 +105,21 @@ func (p *Pipeline) surprise(ctx context.Context, history series.DataFrame, obser
 	return observed.Value - f.Values[0], nil
 }
 
-// document is the snapshot before there is a plan.
-func (p *Pipeline) document(at time.Time, observed forecast.Observation, f models.Forecast) forecast.Snapshot {
-	s := forecast.Snapshot{
-		Workload: p.w.Name, Metric: p.w.Metric, Model: p.force.model.Name(), GeneratedAt: at,
+// document is the snapshot before there is a forecast or a plan.
+func (p *Pipeline) document(at time.Time, observed forecast.Observation) forecast.Snapshot {
+	return forecast.Snapshot{
+		Workload: p.w.Name, Metric: p.w.Metric, GeneratedAt: at, Observed: &observed,
 		IntervalSeconds: seconds(p.w.Interval), StepSeconds: seconds(p.w.Step), HorizonSeconds: seconds(p.w.Horizon),
-		Values: f.Values, Quantiles: f.Quantiles, Observed: &observed,
 	}
+}
+
+// forecast fills in what the model in force says, and how it fared.
+func (p *Pipeline) forecast(s forecast.Snapshot, f models.Forecast) forecast.Snapshot {
+	s.Model, s.Values, s.Quantiles = p.force.model.Name(), f.Values, f.Quantiles
 	if stood, ok := p.force.model.(models.Substituted); ok {
 		if name, _ := stood.Substitute(); name != "" {
 			s.Model = name + " for " + s.Model
-			p.metrics.fellBack(s.Workload)
+			p.metrics.fellBack(s.Workload, 1)
 		}
 	}
 	if scored, ok := p.force.model.(models.Scored); ok {
@@ -122,11 +136,11 @@ func (p *Pipeline) predict(ctx context.Context, window series.DataFrame) (models
 			return models.ErrUntrained
 		}
 		if f, err = p.force.model.Predict(ctx, p.frame(window)); err != nil {
-			return fmt.Errorf("forecasting with %s: %w", p.force.model.Name(), err)
+			return fmt.Errorf("%s: %w", p.force.model.Name(), err)
 		}
 		f, err = sound(f, p.steps(), nonNegative(window.Values))
 		if err != nil {
-			return fmt.Errorf("forecast of %s: %w", p.force.model.Name(), err)
+			return fmt.Errorf("%s: %w", p.force.model.Name(), err)
 		}
 		return nil
 	})

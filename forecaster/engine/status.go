@@ -190,7 +190,9 @@ func next(err error) string {
 		return "start the forecaster again to replay the recording once more, or with RECORDED_LOOP=true to let it go on"
 	case errors.Is(err, errOldData): // before what made it old
 		return "make the source answer with current data again; forecasting resumes by itself"
-	case errors.Is(err, models.ErrTooShort), errors.Is(err, errNoData), errors.Is(err, adapters.ErrNoData):
+	case errors.Is(err, models.ErrTooShort):
+		return "let the source gather more history, or set a longer WINDOW or another MODEL where that is too little for the model"
+	case errors.Is(err, errNoData), errors.Is(err, adapters.ErrNoData):
 		return "let the source gather more history, or check that the query returns a series for this workload"
 	case errors.Is(err, errPanic), errors.Is(err, errNotFinite), errors.Is(err, errShape):
 		return "report this with the log of the tick, and choose another MODEL for the workload until then"

@@ -90,6 +90,8 @@ func (k *worker) summary(st Status, s forecast.Snapshot, d capacity.Decision, a 
 	switch {
 	case a.ended:
 		text = "The plan has ended: its horizon of " + env.FormatDuration(k.Horizon) + " has passed"
+	case d.NoForecast:
+		return fmt.Sprintf("%s, planned from the load observed now (%s), for the newest tick had a fault and made no forecast.", text, number(s.Observed.Value))
 	case s.Mode == forecast.Reactive:
 		text += fmt.Sprintf(", planned from the load observed now (%s) and not from the forecast, which has no proven skill", number(s.Observed.Value))
 	case s.Mode == forecast.Shadow:

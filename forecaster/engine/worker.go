@@ -13,6 +13,7 @@ import (
 	"github.com/kedastral/kedastral/forecaster/capacity"
 	"github.com/kedastral/kedastral/forecaster/series"
 	"github.com/kedastral/kedastral/forecaster/storage"
+	"github.com/kedastral/kedastral/shared/env"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
@@ -58,11 +59,16 @@ func (o outcome) current() forecast.Snapshot {
 	return o.published
 }
 
+// reacting reports whether the newest tick had no forecast and published a plan
+// for the load observed.
+func (o outcome) reacting() bool { return o.stands && o.decision.NoForecast }
+
 func newWorker(w Workload, o Options) *worker {
 	k := &worker{Workload: w, store: o.Store, metrics: o.Metrics, log: o.Log.With("workload", w.Name), clock: o.Clock, maxDataAge: o.MaxDataAge, delay: o.Settle + w.jitter()}
 	k.punctual = round // so that the first that is skipped is told
 	k.pipeline = &Pipeline{w: w, metrics: o.Metrics}
 	k.metrics.skipped(w.Name, 0) // a counter that begins with its first event hides it from increase()
+	k.metrics.fellBack(w.Name, 0)
 	return k
 }
 
@@ -88,7 +94,7 @@ func (k *worker) tick(ctx context.Context, at time.Time) {
 	case k.status(k.outcome(), k.clock.Now()).State == Silent:
 		k.metrics.silenced(k.Name)
 	}
-	k.tell(ctx, before, err, !s.GeneratedAt.IsZero())
+	k.tell(ctx, before, k.outcome())
 }
 
 // follow leaves the tick of at to the engine that put the snapshot.
@@ -104,20 +110,17 @@ func (k *worker) follow(at time.Time, s forecast.Snapshot) {
 // guarded is forecast, and what the source warns of, where a panic in what no
 // stage guards is a fault too: a name, a score, a warning.
 func (k *worker) guarded(ctx context.Context, at time.Time) (s forecast.Snapshot, d capacity.Decision, warnings []string, err error) {
-	var inner error
-	err = guard(tickStage, func() error {
-		s, d, inner = k.forecast(ctx, at)
+	err = guard(tickStage, func() (err error) {
+		s, d, err = k.forecast(ctx, at)
 		warnings = k.warned(ctx)
-		return nil
+		return err
 	})
-	if err == nil {
-		err = inner
-	}
 	return s, d, warnings, err
 }
 
 // forecast runs the stages. It may both publish and fail: a failed read or fit
-// leaves the last one to forecast from. A snapshot that was not put is not
+// leaves the last one to forecast from, and where the model fails altogether
+// the load observed now is planned for. A snapshot that was not put is not
 // returned.
 func (k *worker) forecast(ctx context.Context, at time.Time) (forecast.Snapshot, capacity.Decision, error) {
 	fault := k.collect(ctx, at)
@@ -127,23 +130,34 @@ func (k *worker) forecast(ctx context.Context, at time.Time) (forecast.Snapshot,
 	if fault == nil {
 		fault = k.pipeline.Train(ctx, k.history)
 	}
-	s, decision, err := k.pipeline.Snapshot(ctx, k.history)
-	if err == nil {
-		s, err = k.put(ctx, s)
-	}
+	s, decision, err := k.snapshot(ctx, fault)
 	if err != nil {
+		fault = worse(fault, err)
+	}
+	if s.GeneratedAt.IsZero() {
+		return forecast.Snapshot{}, capacity.Decision{}, fault
+	}
+	if s, err = k.put(ctx, s); err != nil {
 		return forecast.Snapshot{}, capacity.Decision{}, worse(fault, err)
 	}
 	return s, decision, fault
 }
 
-// worse joins the faults of one tick. A model that is untrained because its
-// fit just failed is one fault and not two.
+// worse joins the faults of one tick.
 func worse(first, then error) error {
-	if first == nil || reason(then) != "untrained" {
-		return errors.Join(first, then)
+	if why := cause(first, then); why != then { //nolint:errorlint // identity is the point
+		return why
 	}
-	return first
+	return errors.Join(first, then)
+}
+
+// cause is the fault behind the second one of a tick: a model that is untrained
+// because its fit just failed is one fault and not two.
+func cause(first, then error) error {
+	if first != nil && reason(then) == "untrained" {
+		return first
+	}
+	return then
 }
 
 // collect reads the history up to at, or keeps the one there was.
@@ -213,30 +227,33 @@ func (k *worker) tooOld(s forecast.Snapshot, now time.Time) error {
 	if age <= k.maxDataAge {
 		return nil
 	}
-	return fmt.Errorf("the newest observation of %s ended at %s, %v ago; after MAX_DATA_AGE=%v nothing is published: %w",
-		k.Metric, s.Observed.At.Format(time.RFC3339), age.Round(time.Second), k.maxDataAge, errOldData)
+	return kindOf(errOldData, "the newest observation of %s ended at %s, %s ago; after MAX_DATA_AGE=%s nothing is published",
+		k.Metric, s.Observed.At.Format(time.RFC3339), env.FormatDuration(age.Round(time.Second)), env.FormatDuration(k.maxDataAge))
 }
 
 // tell logs what changed: a fault when it begins, becomes another one, or
-// begins to keep the forecast back, and its end. The ticks between say nothing
-// above debug.
-func (k *worker) tell(ctx context.Context, before outcome, now error, published bool) {
+// begins to keep the forecast or any plan back, and its end. The ticks between
+// say nothing above debug.
+func (k *worker) tell(ctx context.Context, before, now outcome) {
 	switch {
-	case now == nil && before.fault != nil:
+	case now.fault == nil && before.fault != nil:
 		k.log.InfoContext(ctx, "tick succeeded again")
-	case now == nil:
-	case before.fault != nil && reason(before.fault) == reason(now) && before.stands == published:
-		k.log.DebugContext(ctx, "tick failed again", "err", now)
+	case now.fault == nil:
+	case before.fault != nil && reason(before.fault) == reason(now.fault) && before.stands == now.stands && before.reacting() == now.reacting():
+		k.log.DebugContext(ctx, "tick failed again", "err", now.fault)
 	default:
-		attrs := []any{"err", oneLine(now)}
-		if f := (*fault)(nil); errors.As(now, &f) && f.stack != nil {
+		attrs := []any{"err", oneLine(now.fault)}
+		if f := (*fault)(nil); errors.As(now.fault, &f) && f.stack != nil {
 			attrs = append(attrs, "stack", string(f.stack))
 		}
-		if published {
+		switch {
+		case !now.stands:
+			k.log.WarnContext(ctx, "tick failed, nothing is published", attrs...)
+		case now.reacting():
+			k.log.WarnContext(ctx, "tick failed, planned from the load observed now", attrs...)
+		default:
 			k.log.WarnContext(ctx, "tick failed, forecast from what was known before", attrs...)
-			return
 		}
-		k.log.WarnContext(ctx, "tick failed, nothing is published", attrs...)
 	}
 }
 

@@ -133,6 +133,7 @@ func (t *track) noteMode(s forecast.Snapshot) {
 type Newest struct {
 	GeneratedAt time.Time
 	Interval    time.Duration
+	Delay       time.Duration // from GeneratedAt until it is published
 	Step        time.Duration
 	Replicas    []int32   // the plan to act on
 	Median      []float32 // the forecast
@@ -141,7 +142,7 @@ type Newest struct {
 
 func newestOf(s forecast.Snapshot) Newest {
 	n := Newest{
-		GeneratedAt: s.GeneratedAt, Interval: s.Interval(), Step: s.Step(),
+		GeneratedAt: s.GeneratedAt, Interval: s.Interval(), Delay: s.Delay(), Step: s.Step(),
 		Replicas: make([]int32, len(s.DesiredReplicas)), Median: make([]float32, len(s.Values)),
 	}
 	for i, count := range s.DesiredReplicas {

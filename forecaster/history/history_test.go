@@ -200,7 +200,7 @@ func TestReportRefuses(t *testing.T) {
 		want     string
 	}{
 		{"shop/other", history.Query{Window: time.Hour, Points: 10}, "not found"},
-		{"shop/web", history.Query{Window: 25 * time.Hour, Points: 10}, "window=25h0m0s: must be positive and at most 24h0m0s"},
+		{"shop/web", history.Query{Window: 25 * time.Hour, Points: 10}, "window=25h: must be positive and at most 1d"},
 		{"shop/web", history.Query{Window: -time.Hour, Points: 10}, "must be positive"},
 		{"shop/web", history.Query{Window: time.Hour, Points: 1}, "points=1: must be between 2 and 2000"},
 		{"shop/web", history.Query{Window: time.Hour, Points: 2001}, "must be between"},

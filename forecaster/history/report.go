@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kedastral/kedastral/forecaster/series"
+	"github.com/kedastral/kedastral/shared/env"
 )
 
 // The limits of a [Query].
@@ -73,6 +74,9 @@ type Lead struct {
 	Replicas     Numbers `json:"replicas"` // asked for at that time by a scaler of this lead time
 }
 
+// Keeps is how far back what was published is remembered; 0 is not at all.
+func (r *Recorder) Keeps() time.Duration { return max(0, r.keep) }
+
 // Limit is the longest window that a query may ask for.
 func (r *Recorder) Limit() time.Duration {
 	if r.keep <= 0 {
@@ -86,7 +90,7 @@ func (r *Recorder) report(loads Loads, workload string, q Query) (Report, error)
 		q.Window = min(DefaultWindow, r.Limit())
 	}
 	if q.Window < 0 || q.Window > r.Limit() {
-		return Report{}, fmt.Errorf("window=%v: must be positive and at most %v: %w", q.Window, r.Limit(), ErrQuery)
+		return Report{}, fmt.Errorf("window=%s: must be positive and at most %s: %w", env.FormatDuration(q.Window), env.FormatDuration(r.Limit()), ErrQuery)
 	}
 	if q.Points < 2 || q.Points > MaxPoints {
 		return Report{}, fmt.Errorf("points=%d: must be between 2 and %d: %w", q.Points, MaxPoints, ErrQuery)

@@ -47,7 +47,6 @@ func newRing(s forecast.Snapshot, keep time.Duration, bytes int) ring {
 			r.leads = append(r.leads, leadColumns{ahead: ahead, steps: steps})
 		}
 	}
-	r.level, _ = upper(s)
 	slots := max(1, bytes/(slotBytes+leadBytes*len(r.leads)))
 	wanted := int(keep / r.spacing)
 	if wanted > slots {
@@ -98,7 +97,10 @@ func (r *ring) record(s forecast.Snapshot) {
 	}
 	r.last = at
 	slot, n := r.slot(at), newestOf(s)
-	_, high := upper(s)
+	level, high := upper(s)
+	if high != nil { // a plan for the load observed now has none
+		r.level = level
+	}
 	r.replicas[slot] = n.Replicas[0]
 	for _, l := range r.leads {
 		if l.steps >= len(n.Median) {

@@ -5,7 +5,9 @@
 // question, and whoever asks within [Options.Wait] of that moment may wait for
 // the rest of it. Every later question is answered at once with what is held,
 // however old; how old is too old is the caller's to judge, by the snapshot's
-// own age. A workload is refreshed, with jitter, for as long as it is asked for.
+// own age. A workload is refreshed, with jitter, for as long as it is asked for;
+// the first question after a silence, in which it was not, is a first one again
+// where what is held is of no use any more.
 //
 // All fetching happens in [Cache.Run]: a fixed number of workers take workloads
 // from one queue that holds each at most once, so there is one fetch at a time
@@ -36,12 +38,13 @@ var ErrPending = errors.New("first forecast not fetched yet")
 // Options say how much to hold and how eagerly to fetch. Every field but Log and
 // Beat must be set.
 type Options struct {
-	Size        int           // workloads held, and as many known to have no forecast
-	Interval    time.Duration // between two fetches of a workload
-	Retry       time.Duration // the same after a failed fetch
-	Wait        time.Duration // how long after the first question an answer may wait
-	Idle        time.Duration // a workload not asked for this long is not refreshed; a name that nobody forecasts is forgotten after half an interval
-	Concurrency int           // fetches at a time
+	Size        int                          // workloads held, and as many known to have no forecast
+	Interval    time.Duration                // between two fetches of a workload
+	Retry       time.Duration                // the same after a failed fetch
+	Wait        time.Duration                // how long after the first question an answer may wait
+	Idle        time.Duration                // a workload not asked for this long is not refreshed; a name that nobody forecasts is forgotten after half an interval
+	Concurrency int                          // fetches at a time
+	Usable      func(forecast.Snapshot) bool // whether one that is held can still be answered from
 	Log         *slog.Logger
 	Beat        func() // called on every tick of Run, as a sign of life
 }
@@ -53,7 +56,7 @@ type Cache struct {
 	metrics *Metrics
 	queue   chan *entry
 
-	mu     sync.Mutex // guards moving an entry from blank to held
+	mu     sync.Mutex // guards moving an entry from blank to held, and waking it
 	held   *lru.Cache[string, *entry]
 	blank  *lru.Cache[string, *entry]
 	pushed evictions
@@ -79,17 +82,26 @@ func New(source forecast.Reader, m *Metrics, o Options) (*Cache, error) {
 }
 
 // Latest answers with the snapshot held, or with the error of the last fetch
-// when none has succeeded. Only the first question for a workload waits.
+// when none has succeeded. Only the first question for a workload waits, and
+// the first after a silence that made what is held useless.
 func (c *Cache) Latest(ctx context.Context, workload string) (forecast.Snapshot, error) {
 	if e, ok := c.held.Get(workload); ok {
 		e.ask()
 		c.metrics.hits.Inc()
+		if e.dormant.Load() {
+			c.wake(e)
+		}
+		if r := e.awaited.Load(); r != nil && !c.Usable(e.last.Load().snapshot) {
+			c.wait(ctx, r)
+		}
 		return e.last.Load().snapshot, nil
 	}
 	c.metrics.misses.Inc()
 	e := c.find(workload)
 	e.ask()
-	c.wait(ctx, e)
+	if r := e.awaited.Load(); r != nil {
+		c.wait(ctx, r)
+	}
 	return e.answer()
 }
 
@@ -121,17 +133,30 @@ func (c *Cache) find(workload string) *entry {
 	return e
 }
 
-// wait returns when the entry's first fetch has ended, when its time is up or
-// when the caller's is.
-func (c *Cache) wait(ctx context.Context, e *entry) {
-	left := c.Wait - time.Since(e.created)
-	if e.last.Load() != nil || left <= 0 {
+// wake has an entry fetched that nobody has asked for lately, and lets whoever
+// asks now wait for that.
+func (c *Cache) wake(e *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !e.dormant.Load() {
+		return // another question was first
+	}
+	e.awaited.Store(newRound(time.Now()))
+	e.dormant.Store(false)
+	c.enqueue(e)
+}
+
+// wait returns when the fetch has ended, when its time is up or when the
+// caller's is.
+func (c *Cache) wait(ctx context.Context, r *round) {
+	left := c.Wait - time.Since(r.began)
+	if left <= 0 {
 		return
 	}
 	timer := time.NewTimer(left)
 	defer timer.Stop()
 	select {
-	case <-e.fetched:
+	case <-r.ended:
 	case <-timer.C:
 	case <-ctx.Done():
 	}
@@ -159,6 +184,9 @@ func (o Options) validate() error {
 		if v <= 0 {
 			errs = append(errs, fmt.Errorf("%s=%v: must be positive", name, v))
 		}
+	}
+	if o.Usable == nil {
+		errs = append(errs, errors.New("usable: must be set"))
 	}
 	if o.Size <= 0 {
 		errs = append(errs, fmt.Errorf("size=%d: must be positive", o.Size))

@@ -23,6 +23,7 @@ func options() cache.Options {
 	return cache.Options{
 		Size: 100, Interval: 15 * time.Second, Retry: 5 * time.Second,
 		Wait: 250 * time.Millisecond, Idle: 10 * time.Minute, Concurrency: 8,
+		Usable: func(forecast.Snapshot) bool { return true },
 	}
 }
 

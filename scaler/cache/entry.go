@@ -2,7 +2,6 @@ package cache
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,16 +11,23 @@ import (
 // entry is one workload: what its last fetches said and when to fetch again.
 type entry struct {
 	workload string
-	created  time.Time
 	last     atomic.Pointer[result] // nil until the first fetch ended
-	fetched  chan struct{}          // closed when the first fetch ended
-	closed   sync.Once
-	asked    atomic.Bool // since the last tick
-	queued   atomic.Bool // waiting for a worker or with one; guards due
+	awaited  atomic.Pointer[round]  // the fetch that a question may wait for; nil once it has ended
+	dormant  atomic.Bool            // not refreshed, for nobody asks; the next question wakes it
+	asked    atomic.Bool            // since the last tick
+	queued   atomic.Bool            // waiting for a worker or with one; guards due
 
 	due       time.Time // when to fetch next
 	lastAsked time.Time // owned by Run's loop
 }
+
+// round is a fetch that was begun by a question.
+type round struct {
+	began time.Time
+	ended chan struct{} // closed when it has
+}
+
+func newRound(now time.Time) *round { return &round{now, make(chan struct{})} }
 
 // result is a snapshot, or why there is none.
 type result struct {
@@ -30,7 +36,9 @@ type result struct {
 }
 
 func newEntry(workload string, now time.Time) *entry {
-	return &entry{workload: workload, created: now, lastAsked: now, fetched: make(chan struct{})}
+	e := &entry{workload: workload, lastAsked: now}
+	e.awaited.Store(newRound(now))
+	return e
 }
 
 // ask notes a question. The load spares the cache line that all callers share.
@@ -60,7 +68,11 @@ func (e *entry) answer() (forecast.Snapshot, error) {
 // never replaces a snapshot, nor does a snapshot generated before the one held:
 // two forecasters that disagree must not make the answer alternate.
 func (e *entry) settle(s forecast.Snapshot, err error) outcome {
-	defer e.closed.Do(func() { close(e.fetched) })
+	defer func() {
+		if r := e.awaited.Swap(nil); r != nil {
+			close(r.ended)
+		}
+	}()
 	old := e.last.Load()
 	had := old != nil && old.err == nil
 	switch {

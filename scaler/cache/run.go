@@ -87,7 +87,12 @@ func (c *Cache) promote(e *entry) {
 // tend queues every workload that is due and still asked for.
 func (c *Cache) tend(now time.Time) {
 	for _, e := range c.held.Values() {
-		if e.wanted(now, c.Idle) {
+		switch {
+		case !e.wanted(now, c.Idle):
+			e.dormant.Store(true)
+		case e.dormant.Load():
+			c.wake(e) // it was asked for just before it was to sleep
+		default:
 			c.refresh(e, now)
 		}
 	}

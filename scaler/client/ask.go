@@ -14,10 +14,12 @@ import (
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
-// unreachable is an endpoint's own failure, whatever the workload.
+// unreachable is an endpoint's own failure, whatever the workload: it is not
+// there, or there and asks for patience.
 type unreachable struct {
 	err        error
-	leaveAlone time.Duration // as the endpoint itself asked
+	throttled  bool          // by it or by what lies between
+	leaveAlone time.Duration // as it asked
 }
 
 // Error is the failure's.
@@ -89,8 +91,7 @@ func (c *Client) read(resp *http.Response, e *endpoint, workload string) (foreca
 	case code == http.StatusNotModified:
 		return forecast.Snapshot{}, errUnchanged
 	case code == http.StatusTooManyRequests:
-		after, _ := strconv.Atoi(resp.Header.Get("Retry-After")) // a date or nothing is no wish
-		return forecast.Snapshot{}, &unreachable{forecast.ReadProblem(resp), time.Duration(min(max(after, 0), 3600)) * time.Second}
+		return forecast.Snapshot{}, &unreachable{forecast.ReadProblem(resp), true, retryAfter(resp.Header, c.Now())}
 	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
 		err := forecast.ReadProblem(resp)
 		if forecast.Status(err) == http.StatusInternalServerError {
@@ -103,6 +104,23 @@ func (c *Client) read(resp *http.Response, e *endpoint, workload string) (foreca
 		c.token.Expire()
 	}
 	return forecast.Snapshot{}, forecast.ReadProblem(resp)
+}
+
+// retryAfter is for how long an answer asks to be left alone: so many seconds,
+// or until a date by the clock that dated the answer.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	wish := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(wish); err == nil {
+		return time.Duration(min(max(seconds, 0), 3600)) * time.Second
+	}
+	until, err := http.ParseTime(wish)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return max(0, until.Sub(now))
 }
 
 // decode reads a snapshot, checks that it is the one asked for and remembers it

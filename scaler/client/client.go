@@ -4,7 +4,8 @@
 // same history, so any answer will do. The one that answered last is asked
 // first, and one that cannot be reached is left alone for a while that doubles
 // with each failure, so a forecaster that hangs costs its time-out once and not
-// with every question. An answer about one workload, even a bad one, says
+// with every question. One that answers 429 is up, and is left alone for as long
+// as it asks. An answer about one workload, even a bad one, says
 // nothing about the others and stops nobody from asking. Nor does a snapshot that
 // is overdue, which may be the fault of the one that serves it.
 //
@@ -155,9 +156,9 @@ func elsewhere(err error) bool {
 
 // try asks one endpoint unless it is being left alone, and notes how it went.
 func (c *Client) try(ctx context.Context, e *endpoint, workload string) (forecast.Snapshot, error) {
-	if !e.admits(time.Now()) {
+	if err := e.admits(time.Now()); err != nil {
 		c.metrics.failed(reasonLeftAlone)
-		return forecast.Snapshot{}, errLeftAlone
+		return forecast.Snapshot{}, err
 	}
 	begin := time.Now()
 	s, err := c.ask(ctx, e, workload)
@@ -186,7 +187,17 @@ func (c *Client) settle(ctx context.Context, e *endpoint, err error) {
 		c.metrics.up.WithLabelValues(e.host).Set(1)
 		return
 	}
-	if e.failed(time.Now(), bad.leaveAlone) {
+	news := e.failed(time.Now(), bad)
+	if bad.throttled {
+		if news {
+			c.Log.WarnContext(ctx, "forecaster asks for patience", "forecaster", e.host, "err", err)
+		}
+		if errors.Is(err, forecast.ErrBusy) { // its own words: it is alive; a proxy's leave that open
+			c.metrics.up.WithLabelValues(e.host).Set(1)
+		}
+		return
+	}
+	if news {
 		c.Log.WarnContext(ctx, "forecaster cannot be reached", "forecaster", e.host, "err", err)
 	}
 	c.metrics.up.WithLabelValues(e.host).Set(0)

@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"sync"
@@ -10,14 +11,19 @@ import (
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
-// How long an endpoint that cannot be reached is left alone: at first, at most.
+// How long an endpoint that cannot be reached is left alone: at first, at most,
+// and at most where it asks for it.
 const (
 	shortest = 500 * time.Millisecond
 	longest  = 5 * time.Second
+	wished   = time.Minute // for as long as it asks itself; forecasts must not go stale over it
 )
 
-// errLeftAlone means that an endpoint failed a moment ago and was not asked.
-var errLeftAlone = errors.New("failed a moment ago, left alone for a while")
+// An endpoint that failed, or asked for patience, a moment ago was not asked.
+var (
+	errLeftAlone = errors.New("failed a moment ago, left alone for a while")
+	errPatience  = fmt.Errorf("%w: %w", errLeftAlone, forecast.ErrBusy)
+)
 
 // endpoint is one forecaster and whether it is worth asking.
 type endpoint struct {
@@ -28,25 +34,28 @@ type endpoint struct {
 	until time.Time     // when the pause ends
 	probe bool          // somebody is trying whether it answers again
 	told  bool          // an answer was logged since the last failure
+	busy  bool          // it is left alone because it asked for it
 }
 
 func newEndpoint(u *url.URL) *endpoint {
 	return &endpoint{host: u.Host, base: u.JoinPath(forecast.Path)}
 }
 
-// admits is whether to ask now. After a failure one question at a time is let
+// admits is nil when to ask now. After a failure one question at a time is let
 // through once the pause is over, to see whether it answers again.
-func (e *endpoint) admits(now time.Time) bool {
+func (e *endpoint) admits(now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.pause == 0 {
-		return true
+	switch {
+	case e.pause == 0:
+		return nil
+	case !e.probe && !now.Before(e.until):
+		e.probe = true
+		return nil
+	case e.busy:
+		return errPatience
 	}
-	if e.probe || now.Before(e.until) {
-		return false
-	}
-	e.probe = true
-	return true
+	return errLeftAlone
 }
 
 // succeeded ends the pauses; it reports whether that is news.
@@ -61,17 +70,17 @@ func (e *endpoint) succeeded() (news bool) {
 // failed starts a pause, of the given length if the endpoint asked for one,
 // else twice as long as the last; it reports whether the failure is news. Of
 // many questions that fail together only the first counts.
-func (e *endpoint) failed(now time.Time, asked time.Duration) (news bool) {
+func (e *endpoint) failed(now time.Time, how *unreachable) (news bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.pause > 0 && !e.probe {
 		return false
 	}
-	news = e.pause == 0
-	e.probe, e.told = false, false
+	news = e.pause == 0 || e.busy != how.throttled
+	e.probe, e.told, e.busy = false, false, how.throttled
 	e.pause = min(max(2*e.pause, shortest), longest)
 	wait := time.Duration((0.8 + 0.4*rand.Float64()) * float64(e.pause))
-	e.until = now.Add(max(wait, min(asked, 3*longest)))
+	e.until = now.Add(max(wait, min(how.leaveAlone, wished)))
 	return news
 }
 

@@ -64,7 +64,7 @@ func reason(err error) string {
 		return "invalid"
 	case errors.Is(err, forecast.ErrDenied):
 		return "denied"
-	case errors.As(err, &down) && down.leaveAlone > 0:
+	case errors.As(err, &down) && down.throttled:
 		return "throttled"
 	case errors.As(err, &down):
 		return "unreachable"

@@ -35,6 +35,7 @@ func warm(b *testing.B, workload string) *keda.Server {
 	reg := prometheus.NewRegistry()
 	c, err := cache.New(source, cache.NewMetrics(reg), cache.Options{
 		Size: 10_000, Interval: 15 * time.Second, Retry: 5 * time.Second, Wait: time.Second, Idle: 10 * time.Minute, Concurrency: 16,
+		Usable: func(s forecast.Snapshot) bool { return keda.Usable(s, time.Now(), 10*time.Minute) },
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -43,6 +43,10 @@ var (
 		codes.Unavailable, "unreachable",
 		"no forecast fetched yet: check FORECASTER_URL and that the forecaster runs",
 	}
+	throttled = &refusal{
+		codes.Unavailable, "throttled",
+		"no forecast fetched yet, for the forecaster asks for patience: retry, or raise its RATE_LIMIT",
+	}
 	denied = &refusal{
 		codes.Unavailable, "denied",
 		"forecaster does not let this scaler in: check FORECASTER_AUTH on both sides and the scaler's token or certificate",

@@ -76,6 +76,12 @@ func decide(q question, s forecast.Snapshot, err error) verdict {
 	}
 }
 
+// Usable reports whether an answer can be made from the snapshot now: it is
+// fresh or held.
+func Usable(s forecast.Snapshot, now time.Time, staleAfter time.Duration) bool {
+	return decide(question{now: now, staleAfter: staleAfter}, s, nil).state != Stale
+}
+
 // passed is the most that was planned since the snapshot was last fresh: what a
 // scaler that was asked all the time has told by now. One that was restarted,
 // or whose trigger was changed, remembers nothing, and answers no less.
@@ -100,6 +106,8 @@ func missing(err error) *refusal {
 		return notReady
 	case errors.Is(err, forecast.ErrDenied):
 		return denied
+	case errors.Is(err, forecast.ErrBusy):
+		return throttled
 	case errors.Is(err, forecast.ErrNotFound), errors.Is(err, forecast.ErrMalformed):
 		return notFound
 	default:

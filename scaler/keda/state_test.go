@@ -121,6 +121,7 @@ func TestDecideWithoutSnapshot(t *testing.T) {
 		{forecast.ErrNotReady, notReady},
 		{forecast.ErrInvalid, invalid},
 		{forecast.ErrDenied, denied},
+		{forecast.ErrBusy, throttled},
 		{errors.Join(forecast.ErrInvalid, forecast.ErrMalformed), invalid},
 		{errors.New("connection refused"), unreachable},
 		{errors.Join(errors.New("connection refused"), forecast.ErrNotReady), notReady},

@@ -16,6 +16,9 @@ var (
 	ErrDenied = errors.New("not let in")
 	// ErrElsewhere: another forecaster computes the workload. 421.
 	ErrElsewhere = errors.New("workload computed elsewhere")
+	// ErrBusy: the caller, or all together, ask too often; the answer may name
+	// when to ask again. 429.
+	ErrBusy = errors.New("asked too often")
 	// ErrInvalid: a snapshot broke a rule of [Snapshot.Validate].
 	ErrInvalid = errors.New("invalid snapshot")
 )

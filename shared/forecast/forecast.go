@@ -34,7 +34,7 @@ type Mode string
 // The modes of a snapshot.
 const (
 	Predictive Mode = "predictive" // from the forecast
-	Reactive   Mode = "reactive"   // from the load observed now: the forecast has no skill
+	Reactive   Mode = "reactive"   // from the load observed now: the forecast has no skill, or there is none
 	Shadow     Mode = "shadow"     // from the load observed now: the forecast is only watched
 )
 

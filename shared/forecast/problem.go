@@ -64,6 +64,8 @@ func Status(err error) int {
 		return http.StatusMisdirectedRequest
 	case errors.Is(err, ErrNotReady):
 		return http.StatusServiceUnavailable
+	case errors.Is(err, ErrBusy):
+		return http.StatusTooManyRequests
 	default:
 		return http.StatusInternalServerError
 	}
@@ -75,7 +77,7 @@ func FromStatus(status int, detail string) error {
 	sentinels := map[int]error{
 		http.StatusBadRequest: ErrMalformed, http.StatusNotFound: ErrNotFound, http.StatusServiceUnavailable: ErrNotReady,
 		http.StatusUnauthorized: ErrDenied, http.StatusForbidden: ErrDenied,
-		http.StatusMisdirectedRequest: ErrElsewhere,
+		http.StatusMisdirectedRequest: ErrElsewhere, http.StatusTooManyRequests: ErrBusy,
 	}
 	sentinel, known := sentinels[status]
 	switch {
@@ -111,11 +113,11 @@ func ReadProblem(resp *http.Response) error {
 		return fmt.Errorf("HTTP status %d %s, and not from a forecaster: %s",
 			resp.StatusCode, http.StatusText(resp.StatusCode), shown(string(body)))
 	}
-	return FromStatus(resp.StatusCode, plain(p.Detail))
+	return FromStatus(resp.StatusCode, Plain(p.Detail))
 }
 
-// plain is a stranger's text made fit for one line of a log.
-func plain(s string) string {
+// Plain is a stranger's text made fit for one line of a log or a document.
+func Plain(s string) string {
 	const longest = 300
 	runes := []rune(strings.ToValidUTF8(s, "?"))
 	if len(runes) > longest {

@@ -27,6 +27,7 @@ func TestSentinelsHoldAcrossTheWire(t *testing.T) {
 		{fmt.Errorf("workload shop/x: %w: warming up", forecast.ErrNotReady), 503, forecast.ErrNotReady},
 		{fmt.Errorf("%w: shop/x: by the shards [2 0] of 3; this is 1", forecast.ErrElsewhere), 421, forecast.ErrElsewhere},
 		{forecast.ErrMalformed, 400, forecast.ErrMalformed},
+		{forecast.ErrBusy, 429, forecast.ErrBusy},
 		{forecast.ErrInvalid, 500, nil},
 		{context.DeadlineExceeded, 500, nil},
 		{errors.New("password=hunter2"), 500, nil},
@@ -44,7 +45,7 @@ func TestSentinelsHoldAcrossTheWire(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("ReadProblem after %v = %v; want an error without its private text", tt.err, err)
 		}
-		for _, sentinel := range []error{forecast.ErrNotFound, forecast.ErrNotReady, forecast.ErrElsewhere, forecast.ErrMalformed, forecast.ErrInvalid} {
+		for _, sentinel := range []error{forecast.ErrNotFound, forecast.ErrNotReady, forecast.ErrElsewhere, forecast.ErrMalformed, forecast.ErrBusy, forecast.ErrInvalid} {
 			if errors.Is(err, sentinel) != (sentinel == tt.is) { //nolint:errorlint // identity is the point
 				t.Errorf("after %v came %v: is %v: %t", tt.err, err, sentinel, errors.Is(err, sentinel))
 			}
@@ -66,7 +67,7 @@ func TestFromStatus(t *testing.T) {
 		{503, "warming up", "no forecast yet: warming up"},
 		{401, "who asks is not known", "not let in: who asks is not known"},
 		{403, "", "not let in"},
-		{429, "", "HTTP status 429 Too Many Requests"},
+		{429, "", "asked too often"},
 		{500, "internal error", "HTTP status 500 Internal Server Error: internal error"},
 	} {
 		if got := fmt.Sprint(forecast.FromStatus(tt.status, tt.detail)); got != tt.want {

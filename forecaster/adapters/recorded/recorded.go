@@ -45,7 +45,10 @@ func New(o Options) (*Adapter, error) {
 	if o.Now == nil {
 		return nil, errors.New("replaying a recording: needs a clock")
 	}
-	history, err := frame(o.Samples, o.Step)
+	if err := series.CheckStep(o.Step); err != nil {
+		return nil, fmt.Errorf("replaying a recording: %w", err)
+	}
+	history, err := series.Recorded(o.Samples, o.Step)
 	if err != nil {
 		return nil, fmt.Errorf("replaying a recording: %w", err)
 	}
@@ -73,30 +76,6 @@ func period(history series.DataFrame) time.Duration {
 		}
 	}
 	return length
-}
-
-func frame(samples []series.Sample, step time.Duration) (series.DataFrame, error) {
-	if err := series.CheckStep(step); err != nil {
-		return series.DataFrame{}, err
-	}
-	own, err := series.InferStep(samples)
-	if err != nil {
-		return series.DataFrame{}, err
-	}
-	if step%own != 0 {
-		return series.DataFrame{}, fmt.Errorf("recorded every %v, step %v: must be a multiple", own, step)
-	}
-	var last time.Time
-	for _, s := range samples {
-		if s.At.After(last) {
-			last = s.At
-		}
-	}
-	fine, err := series.Span(samples, own, last.Add(own))
-	if err != nil {
-		return series.DataFrame{}, err
-	}
-	return fine.Resample(step, 0.5)
 }
 
 // Name is recorded.

@@ -25,8 +25,6 @@ const (
 // profileDecays are the shares fresh, profile and slow keep per day.
 var profileDecays = [3]float64{0.5, 0.75, 0.9}
 
-const mostWeeks = 4 // weeks the weekly curve looks back
-
 // vintage is what was known of the seasons at one step: forecasts of the past
 // use the seasons of their past.
 type vintage struct {
@@ -34,6 +32,8 @@ type vintage struct {
 	daily   []float64    // per slot of the day, nil without a season
 	profile [3][]float64 // per slot, in the order of profileDecays
 	weeks   bool         // whether the weekly curve is wanted
+	low     float64      // departures from the daily season that the weekly curve repeats, at least …
+	high    float64      // … and at most
 	cycle   []float64    // per step of the period, counted from the Unix epoch; nil if there is none
 }
 
@@ -109,34 +109,6 @@ func (w *workspace) drawCycle(v *vintage, lo, hi int) {
 		}
 		if phase++; phase == len(v.cycle) {
 			phase = 0
-		}
-	}
-}
-
-// drawWeekly lays out the daily season and, smoothed over an hour to either
-// side, how the same time departed from it in the weeks before. As many weeks
-// count for every step, or the curve would leap where history ends.
-func (w *workspace) drawWeekly(v *vintage, lo, hi int) {
-	g, at := &w.grid, w.curves.at[weekly]
-	copy(at, w.curves.at[daily])
-	weeks := 0
-	for weeks < mostWeeks && g.ago(lo, 7*weeks+7) >= g.hour {
-		weeks++
-	}
-	for k := 1; k <= weeks; k++ {
-		// Clocks change by hours at most.
-		first, end := max(0, g.ago(lo, 7*k)-4*g.hour), min(v.at, g.ago(hi-1, 7*k)+4*g.hour)
-		w.sum = grow(w.sum, end-first+1)
-		sum := w.sum
-		sum[0] = 0
-		for i, z := range g.z[first:end] {
-			sum[i+1] = sum[i] + z - v.daily[g.slot[first+i]]
-		}
-		for t := lo; t < hi; t++ {
-			u := g.ago(t, 7*k) - first
-			if from, to := max(0, u-g.hour), min(len(sum)-1, u+g.hour+1); from < to {
-				at[t-lo] += (sum[to] - sum[from]) / float64((to-from)*weeks)
-			}
 		}
 	}
 }
@@ -232,6 +204,9 @@ func (w *workspace) advance(v *vintage, c int) {
 		}
 	}
 	v.at = c
+	if v.weeks && v.daily != nil {
+		w.bound(v)
+	}
 	if v.cycle != nil {
 		w.recur(v)
 	}
@@ -250,7 +225,7 @@ func (v *vintage) blend(slot int, z float64) {
 
 // clone is a copy to keep.
 func (v *vintage) clone() vintage {
-	out := vintage{at: v.at, weeks: v.weeks, daily: append([]float64(nil), v.daily...), cycle: append([]float64(nil), v.cycle...)}
+	out := vintage{at: v.at, weeks: v.weeks, low: v.low, high: v.high, daily: append([]float64(nil), v.daily...), cycle: append([]float64(nil), v.cycle...)}
 	for i := range v.profile {
 		if v.daily != nil {
 			out.profile[i] = append([]float64(nil), v.profile[i]...)

@@ -19,7 +19,8 @@
 //     z − (centred mean over a day), by slot of the local day, over whole centred
 //     periods; three exponentially weighted profiles; the median of five days;
 //     yesterday; last week; the season plus its smoothed departure in the weeks
-//     before; and a cycle found in the autocorrelation.
+//     before, but for hours that departed like no other: an incident does not
+//     come again a week later; and a cycle found in the autocorrelation.
 //   - Levels: on x = z − curve, exponential smoothing l ← l + α(x − l) at five
 //     half-lives and damped trends (Gardner and McKenzie, 1985); forecast
 //     curve(t + h) + l + b(φ + … + φʰ). Where the level shifts they start anew.
@@ -30,8 +31,8 @@
 //     experts say relative to the last value learns what the blend missed, with
 //     Huber's weights (1964); the blend with and without it are weighed alike.
 //   - Law: weighted quantiles of the replay's misses around it, in units of a
-//     spread that may grow with the level and differ by hour, chosen by pinball
-//     loss on held-out halves: split-conformal prediction (Papadopoulos and
+//     spread that may grow with the level and differ by hour and by step of the
+//     hour, chosen by pinball loss on held-out halves: split-conformal prediction (Papadopoulos and
 //     others, 2002; Lei and others, 2018). The newest misses count most, and those
 //     of all knots, mirrored and brought to the distance, count as twenty
 //     independent ones: far knots of short histories have few of their own.

@@ -13,6 +13,7 @@ const (
 	spikeFew     = 15    // values that may in any case
 	spikeSamples = 4096  // values looked at, at most
 	spikeLeast   = 100   // values needed to tell
+	leastLevel   = 0.05  // of the mean level's root; nothing is measured relative to less
 )
 
 // spikeBounds is how far from the middle of its neighbours a value must be to

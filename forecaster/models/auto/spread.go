@@ -1,12 +1,23 @@
 package auto
 
-import "math"
+import (
+	"math"
+
+	"github.com/kedastral/kedastral/forecaster/models/internal/order"
+)
 
 const (
-	hours      = 24
-	leastLevel = 0.05  // of the mean level's root; below it spreads shrink no further
-	hourFew    = 5     // origins an hour's width is drawn to one with
-	margin     = 0.005 // share of the loss a less plain spread must save
+	hours       = 24
+	leastSpread = 0.3   // of the mean level's root, a tenth of that level; below it spreads shrink no further
+	hourFew     = 5     // origins an hour's width is drawn to one with
+	margin      = 0.005 // share of the loss a less plain spread must save
+	clockMargin = 0.02  // share that one with a width of its own for every step of the hour must save
+	clockShare  = 0.9   // of steps that these widths span
+	clockLeast  = 0.5   // of these widths, relative to their mean: no place in the hour is sure to stay calm, …
+	clockMost   = 8     // … and the tail of all must not be blown up by the few that burst
+	clockFew    = 5     // hours that one of them is drawn to one with
+	clockSteps  = 6     // steps in an hour for it to have a shape
+	clockHours  = 48    // hours that must have been seen
 )
 
 // powers are how a spread may grow with the scaled forecast: not at all, which
@@ -19,6 +30,7 @@ type spread struct {
 	power  float64
 	swings bool      // whether the newest misses say how wide
 	swing  float64   // how wide they say, relative to the usual
+	clock  []float64 // relative width by step of the hour; nil if even
 	hourly []float64 // relative width by hour of the local day, the last before the first and the first after the last; nil if even
 }
 
@@ -27,9 +39,12 @@ func (s *spread) width(p float64, slot, day int32) float64 {
 	width := 1.0
 	switch s.power {
 	case 1:
-		width = max(p, leastLevel)
+		width = max(p, leastSpread)
 	case -1:
-		width = 1 / max(p, leastLevel)
+		width = 1 / max(p, leastSpread)
+	}
+	if s.clock != nil {
+		width *= s.clock[int(slot)%len(s.clock)]
 	}
 	if s.hourly != nil {
 		x := float64(slot)/float64(day)*hours + 0.5
@@ -50,9 +65,9 @@ func (w *workspace) width(f *fit, i, k int) float64 {
 	return width
 }
 
-// chooseSpread picks power and hourly widths, and then whether the newest
-// misses say how wide, by the pinball loss either half of the replay has under
-// the law of the other.
+// chooseSpread picks power and hourly widths, then whether the clock and whether
+// the newest misses say how wide, by the pinball loss either half of the replay
+// has under the law of the other.
 func (w *workspace) chooseSpread(f *fit) {
 	best := math.Inf(1)
 	var chosen spread
@@ -69,6 +84,13 @@ func (w *workspace) chooseSpread(f *fit) {
 		}
 	}
 	f.spread = chosen
+	if f.spread.clock = w.clock(); f.spread.clock != nil {
+		if loss := w.trial(f); loss < best*(1-clockMargin) {
+			best = loss
+		} else {
+			f.spread.clock = nil
+		}
+	}
 	f.spread.swing, f.spread.swings = w.swings(f), true
 	if !(w.trial(f) < best*(1-swingMargin)) {
 		f.spread.swings = false
@@ -139,4 +161,47 @@ func (w *workspace) hourly(f *fit) []float64 {
 		out[i] = (sum[h] + (sum[a]+sum[b])/2 + few) / (count[h] + (count[a]+count[b])/2 + few)
 	}
 	return out
+}
+
+// clock is how far nine in ten steps stray at most from the hour around them, by
+// their place in the hour and relative to all places: jobs that a clock starts
+// burst at their minute or not at all, which no forecast of the middle shows. All
+// of history tells, for a replay has but a few origins a minute. It is nil where
+// there is no telling.
+func (w *workspace) clock() []float64 {
+	g := &w.grid
+	if g.hour < clockSteps || g.n < clockHours*g.hour || g.day%g.hour != 0 {
+		return nil
+	}
+	w.sum = grow(w.sum, g.n+1)
+	w.sum[0] = 0
+	for i, z := range g.z {
+		w.sum[i+1] = w.sum[i] + z
+	}
+	half, most := g.hour/2, g.n/g.hour+2
+	w.stray = grow(w.stray, g.hour*most)
+	w.seen = grow(w.seen, g.hour)
+	clear(w.seen)
+	for t := half; t+half < g.n; t++ {
+		place := int(g.slot[t]) % g.hour
+		if g.ok[t] && w.seen[place] < most {
+			w.stray[place*most+w.seen[place]] = abs(g.z[t] - (w.sum[t+half]-w.sum[t-half])/float64(2*half))
+			w.seen[place]++
+		}
+	}
+	width, mean := make([]float64, g.hour), 0.0
+	for i, n := range w.seen {
+		if n == 0 {
+			return nil
+		}
+		width[i] = order.Nth(w.stray[i*most:i*most+n], int(clockShare*float64(n)))
+		mean += width[i] / float64(g.hour)
+	}
+	if mean == 0 {
+		return nil
+	}
+	for i, n := range w.seen {
+		width[i] = (max(clockLeast, min(clockMost, width[i]/mean))*float64(n) + clockFew) / float64(n+clockFew)
+	}
+	return width
 }

@@ -42,6 +42,8 @@ type workspace struct {
 	errs    []float64
 	swing   []float64 // per origin
 	sizes   []float64 // origin × knot
+	stray   []float64 // place in the hour × hour
+	seen    []int     // per place in the hour
 	row     []float64
 	weight  []float64
 	feature []float64

@@ -5,6 +5,9 @@ export class Feed extends EventTarget {
   rows = new Map();
   total = 0;
   leads = [];
+  history = ""; // how far back what was published is remembered
+  historySeconds = 0;
+  longestSeconds = 0; // that a window of the past may be
   loaded = false;
   state = "connecting"; // live, polling, lost
   #revision = "";
@@ -67,6 +70,9 @@ export class Feed extends EventTarget {
     this.told(answer.now);
     this.total = answer.total;
     this.leads = answer.leadSeconds;
+    this.history = answer.history;
+    this.historySeconds = answer.historySeconds;
+    this.longestSeconds = answer.longestSeconds;
     const changed = new Set();
     for (const row of answer.rows) {
       this.rows.set(row.workload, row);

@@ -49,6 +49,12 @@ export function span(seconds) {
   return `${(s / 86400).toFixed(1)} d`;
 }
 
+// length is a span of time that was chosen, so a round one.
+export function length(seconds) {
+  if (seconds % 3600 === 0) return `${seconds / 3600} h`;
+  return seconds % 60 === 0 ? `${seconds / 60} min` : span(seconds);
+}
+
 // range is a span of time ahead, in one unit.
 export function range(from, to) {
   const [unit, name] = to % 60 ? [1, "s"] : to <= 90 * 60 ? [60, "min"] : [3600, "h"];
@@ -93,10 +99,10 @@ export const words = {
 
 export const meanings = {
   predictive: "The forecast acts.",
-  reactive: "The forecast has no proven skill, so the load observed now decides.",
+  reactive: "There is no forecast with proven skill, so the load observed now decides.",
   shadow: "The forecast is only watched; the load observed now decides.",
   warming: "The first forecast is being made.",
-  failing: "The newest tick had a fault; the last forecast stands.",
+  failing: "The newest tick had a fault; the last forecast stands, or the load observed now decides.",
   stale: "The last forecast is too old to rely on.",
   silent: "There is nothing to forecast from.",
 };

@@ -46,6 +46,7 @@ export class Workload {
     this.notice = el("div", { class: "notice", role: "alert", hidden: true });
     this.tiles = el("dl", { class: "tiles" });
     this.windows = el("div", { class: "chips", role: "group", "aria-label": "Time shown" }, windows.map((w) => el("button", { type: "button", "data-window": w, onclick: () => choose("window", w) }, w.replace("h", " h"))));
+    this.kept = el("p", { class: "verdict", hidden: true });
     this.loads = new Chart({ title: "Load", hint: "What came, what is forecast, and what had been forecast before.", height: 300, axis: show.load, value: show.load });
     this.counts = new Chart({ title: "Replicas", hint: "What was asked for, and what the load then needed.", height: 220, axis: show.count, value: show.count, whole: true });
     this.verdict = el("p", { class: "verdict" });
@@ -61,7 +62,7 @@ export class Workload {
       el("nav", { "aria-label": "Breadcrumb" }, el("a", { href: "#/" }, "← All workloads")),
       el("div", { class: "title" }, el("h2", {}, el("small", {}, `${namespace}/`), name), this.badge),
       this.summary, this.notice, this.tiles,
-      el("section", { class: "card", "aria-label": "Charts" }, this.windows, this.nothing, this.loads.node, this.counts.node, this.verdict, this.numbers),
+      el("section", { class: "card", "aria-label": "Charts" }, this.windows, this.kept, this.nothing, this.loads.node, this.counts.node, this.verdict, this.numbers),
       el("div", { class: "columns" },
         el("section", { class: "card" }, el("h3", {}, "Why this count"), this.why, this.words),
         el("div", {}, el("section", { class: "card" }, el("h3", {}, "May the forecast act?"), this.gate), el("section", { class: "card" }, el("h3", {}, "Changes of mode"), this.events))));
@@ -70,6 +71,19 @@ export class Workload {
 
   #paintWindows() {
     for (const button of this.windows.children) set(button, { "aria-pressed": String(button.dataset.window === settings.window) });
+  }
+
+  // window is the time to show, in seconds.
+  #window() {
+    return Number.parseInt(settings.window, 10) * 3600;
+  }
+
+  // paintKept says so where less is remembered than is to be shown.
+  #paintKept() {
+    const { history, historySeconds: kept } = this.#feed;
+    this.kept.hidden = this.#window() <= kept;
+    const what = kept > 0 ? `History holds the last ${show.length(kept)}` : "Nothing that was forecast is remembered, only the load";
+    say(this.kept, `${what}: HISTORY=${history}.`);
   }
 
   async #ask(path, bad) {
@@ -89,13 +103,12 @@ export class Workload {
     }
     this.#begun = this.#busy = true;
     try {
-      const past = (w) => this.#ask(`forecast/history?${w ? `window=${w}&` : ""}`, true);
       const row = this.#feed.rows.get(this.#name);
       // A forecast that is not given out is no fault of the page: do not ask for it.
       const silent = row && (row.state === "silent" || row.state === "warming");
       const [why, report, snapshot] = await Promise.all([
         this.#ask(`forecast/explain?lead=${settings.lead}s&`, true),
-        past(settings.window).catch(() => past("")),
+        this.#ask(`forecast/history?window=${Math.min(this.#window(), this.#feed.longestSeconds)}s&`, true),
         silent ? null : this.#ask("forecast/current?", false),
       ]);
       this.#data = { why, report, snapshot };
@@ -163,6 +176,7 @@ export class Workload {
 
   #paint() {
     this.#paintWindows();
+    this.#paintKept();
     this.#head();
     let { why } = this.#data;
     const { report, snapshot } = this.#data;
