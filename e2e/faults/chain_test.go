@@ -94,7 +94,7 @@ func TestPrometheusGone(t *testing.T) {
 	})
 	w.row(t, fault{
 		id: "M14", what: "the newest step is incomplete", made: "a real Prometheus, read as each step ends",
-		strike: func() {}, lasts: 3 * time.Second, heals: 5 * time.Second, quiet: true,
+		lasts: 3 * time.Second, heals: 5 * time.Second, quiet: true,
 		during: func(f *finding) {
 			if off := w.relays[0].misled(); off > 0.5 {
 				f.broke(expected, "a load was told as observed that is off by %.0f", off)
@@ -180,6 +180,11 @@ func TestForecasterConnection(t *testing.T) {
 		})
 	}
 	w.row(t, fault{
+		id: "F3G", what: "the connection to the forecaster takes 150 ms, and no answer does", made: "toxiproxy latency",
+		strike: func() { x.ail(t, "latency", `{"latency":150}`) }, mend: func() { x.heal(t) },
+		lasts: 4 * time.Second, heals: 5 * time.Second, quiet: true, lossy: true,
+	})
+	w.row(t, fault{
 		id: "S12", what: "the connection to the forecaster is a hole, until forecasts are stale", made: "toxiproxy timeout",
 		strike: func() { x.ail(t, "timeout", `{"timeout":0}`) }, mend: func() { x.heal(t) },
 		lasts: staleAfter + 2*time.Second, becomes: "stale", heals: 9 * time.Second, lossy: true,
@@ -193,7 +198,7 @@ func TestForecasterOneOfTwo(t *testing.T) {
 	w := newWorld(t, plan{forecasters: 2, wired: true})
 	w.row(t, fault{
 		id: "F9c", what: "two forecasters with one source publish the same", made: "both asked for the same second",
-		strike: func() {}, lasts: 3 * time.Second, heals: 5 * time.Second, quiet: true, during: w.sameSnapshot,
+		lasts: 3 * time.Second, heals: 5 * time.Second, quiet: true, during: w.sameSnapshot,
 	})
 	for i, f := range w.forecasters {
 		n := string(rune('1' + i))
@@ -214,14 +219,14 @@ func TestForecasterOneOfTwo(t *testing.T) {
 	}
 	w.row(t, fault{
 		id: "F2", what: "both forecasters are replaced, one after the other", made: "SIGTERM, started again",
-		strike: func() {
+		beside: func(*finding) {
 			for _, f := range w.forecasters {
 				f.stop(t, 15*time.Second)
 				f.start(t)
 				eventually(t, 30*time.Second, "the forecaster is ready", answers("http://"+f.http+"/readyz"))
 			}
 		},
-		rolls: true, lasts: time.Second, heals: 8 * time.Second, quiet: true,
+		lasts: time.Second, heals: 8 * time.Second, quiet: true,
 	})
 }
 

@@ -9,6 +9,11 @@
 // the model, and it knows nothing of how the scaler comes to its answers. The
 // relay can also lie, and be a forecaster of its own whose plan is known.
 //
+// Time is judged against the machine's own. A witness, a process that does
+// nothing but answer, is asked at the same moments as the scalers, and the kernel
+// tells how long they waited for a processor; what a scaler takes besides, and
+// what its own histogram says, is the scaler's. Nothing else makes a limit wider.
+//
 // A row is one fault: what is done, for how long, what it has to look like from
 // outside, and how soon all is well again once it is over. Rows of one world
 // follow one another; worlds run beside each other. What a row found is a line

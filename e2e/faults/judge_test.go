@@ -23,10 +23,10 @@ type judge struct {
 	relays     []*relay
 	lead       time.Duration
 	staleAfter time.Duration
-	fallback   map[string]int       // of the workloads whose trigger has one
-	several    bool                 // scalers answer in turns: what one was told the other was not
-	forgetful  bool                 // the scaler's cache is too small: it may have to fetch first
-	late       func() time.Duration // by which the machine itself is late
+	fallback   map[string]int                         // of the workloads whose trigger has one
+	several    bool                                   // scalers answer in turns: what one was told the other was not
+	forgetful  bool                                   // the scaler's cache is too small: it may have to fetch first
+	stood      func(from, to time.Time) time.Duration // for which the machine stood still
 
 	mu   sync.Mutex
 	past map[string][]spoken // by workload, the last answers
@@ -40,20 +40,31 @@ type spoken struct {
 
 const (
 	rounding  = 1100 * time.Millisecond // a whole second, and clocks read one after another
-	digestion = 1500 * time.Millisecond // from the relay's answer to the scaler's use of it, on a busy machine
+	refreshes = 1350 * time.Millisecond // from one question of a scaler to the next, with jitter and until it looks what is due
+	digestion = 1500 * time.Millisecond // from the relay's answer to the scaler's use of it
 )
+
+// digested is when a snapshot was delivered at the latest that is in use at an
+// instant.
+func (j *judge) digested(at time.Time) time.Time {
+	before := at.Add(-digestion)
+	if j.several {
+		before = before.Add(-refreshes) // another scaler was the first to ask
+	}
+	return before.Add(-j.stood(before, at))
+}
 
 // candidates are the snapshots that an answer between two instants may be made
 // from.
 func (j *judge) candidates(workload string, from, to time.Time) []delivery {
 	var settled *delivery
-	digestion := digestion + j.late()
+	settledBy := j.digested(from)
 	var maybe []delivery
 	for _, r := range j.relays {
 		for _, d := range r.history(workload) {
 			switch {
 			case d.at.After(to):
-			case d.maybe, d.at.After(from.Add(-digestion)):
+			case d.maybe, d.at.After(settledBy):
 				maybe = append(maybe, d)
 			case settled == nil || !d.GeneratedAt.Before(settled.GeneratedAt):
 				settled = &d
@@ -156,10 +167,10 @@ func (j *judge) refused(f *finding, workload string, from, to time.Time, err err
 	if j.forgetful || j.several && strings.Contains(err.Error(), "not fetched yet") {
 		return
 	}
-	digestion := digestion + j.late()
+	settledBy := j.digested(from)
 	for _, d := range j.candidates(workload, from, to) {
 		least, most := d.ages(from, to)
-		if covered := time.Duration(d.HorizonSeconds) * time.Second; !d.maybe && d.at.Before(from.Add(-digestion)) && most <= j.staleAfter && most < covered {
+		if covered := time.Duration(d.HorizonSeconds) * time.Second; !d.maybe && d.at.Before(settledBy) && most <= j.staleAfter && most < covered {
 			f.broke(ignorance, "%s: %v; a forecast of %.1f–%.1f s is to be had", workload, err, least.Seconds(), most.Seconds())
 		}
 	}

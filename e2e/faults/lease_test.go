@@ -56,7 +56,7 @@ func TestLease(t *testing.T) {
 	asked := w.source.asked.Load()
 	w.row(t, fault{
 		id: "H1", what: "two forecasters share a Lease, and one reads the source", made: "a Lease of the suite's own API server, a real Redis",
-		strike: func() {}, lasts: 2 * interval, heals: 5 * time.Second, well: func(time.Time) error { return w.well() },
+		lasts: 2 * interval, heals: 5 * time.Second, well: func(time.Time) error { return w.well() },
 		during: func(f *finding) {
 			if got, most := w.source.asked.Load()-asked, int64(len(w.workloads)*3); got > most || got == 0 {
 				f.broke(expected, "the source was asked %d times in two intervals; want at most %d", got, most)

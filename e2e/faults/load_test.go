@@ -23,35 +23,26 @@ import (
 // load asks scalers what KEDA asks, at a rate that does not wait for answers.
 type load struct {
 	client  *kedalike.Client
+	witness *witness
 	refs    []*pb.ScaledObjectRef
 	judge   *judge
 	phase   atomic.Pointer[phase]
 	retries atomic.Bool // as KEDA does, once
 	stop    context.CancelFunc
-	done    sync.WaitGroup
-}
 
-// phase is what happened between two moments of a row.
-type phase struct {
-	finding *finding
-	silent  bool // the scaler is down: calls may break off
+	mu    sync.Mutex
+	still []span // when the machine stood still
 
-	mu      sync.Mutex
-	began   time.Time
-	took    []time.Duration
-	answers int
-	errors  int
-	broken  int           // calls that reached nobody
-	lag     time.Duration // that the machine itself was late by, at worst
+	done sync.WaitGroup
 }
 
 // newLoad asks for workloads in turn, rate calls a second in all.
-func newLoad(t *testing.T, j *judge, rate int, refs []*pb.ScaledObjectRef, addresses ...string) *load {
+func newLoad(t *testing.T, j *judge, rate int, refs []*pb.ScaledObjectRef, scalers ...*service) *load {
 	t.Helper()
 	names := manual.NewBuilderWithScheme("scalers")
 	state := resolver.State{}
-	for _, address := range addresses {
-		state.Addresses = append(state.Addresses, resolver.Address{Addr: address})
+	for _, s := range scalers {
+		state.Addresses = append(state.Addresses, resolver.Address{Addr: s.grpc})
 	}
 	names.InitialState(state)
 	client, err := kedalike.Dial("scalers:///all", grpc.WithResolvers(names))
@@ -59,11 +50,14 @@ func newLoad(t *testing.T, j *judge, rate int, refs []*pb.ScaledObjectRef, addre
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &load{client: client, refs: refs, judge: j, stop: cancel}
-	l.phase.Store(&phase{finding: newFinding("", "", ""), began: time.Now()})
-	j.late = l.late
+	l := &load{client: client, witness: newWitness(t), refs: refs, judge: j, stop: cancel}
+	l.phase.Store(newPhase(newFinding("", "", ""), false))
+	j.stood = l.stood
 	l.done.Go(func() { l.run(ctx, time.Second*3/time.Duration(rate)) })
 	l.done.Go(func() { l.notice(ctx) })
+	for _, s := range scalers {
+		l.done.Go(func() { s.starved(ctx, func(at span) { l.phase.Load().starve(at) }) })
+	}
 	t.Cleanup(func() {
 		l.stop()
 		l.done.Wait()
@@ -88,6 +82,7 @@ func (l *load) run(ctx context.Context, every time.Duration) {
 				ref := l.refs[n%len(l.refs)]
 				stranger := n%25 == 0
 				rounds.Go(func() { l.round(ctx, ref, stranger) })
+				rounds.Go(func() { l.attest(ctx, ref) })
 			}
 		}
 	}
@@ -125,15 +120,29 @@ func (l *load) round(ctx context.Context, ref *pb.ScaledObjectRef, stranger bool
 	}
 	foreign := kedalike.Ref("elsewhere", ref.GetName(), map[string]string{"comment": "metadataS3cret"})
 	_ = l.ask(ctx, p, func(ctx context.Context) error { _, err := l.client.Value(ctx, foreign, metric); return err }, func(_, _ time.Time, err error) {
+		p.stranger()
 		if status.Code(err) != codes.PermissionDenied || strings.Contains(err.Error(), ref.GetName()) {
 			p.finding.broke(apart, "asked for another namespace: %v; want a bare PermissionDenied", err)
 		}
 	})
 }
 
+// attest asks the witness as a round asks a scaler, and at the same moment.
+func (l *load) attest(ctx context.Context, ref *pb.ScaledObjectRef) {
+	for range 3 {
+		p := l.phase.Load()
+		from := time.Now()
+		if _, err := l.witness.Value(ctx, ref, "witness"); err != nil && ctx.Err() == nil {
+			p.finding.broke(busy, "the witness: %v", err)
+		}
+		p.witness(span{from, time.Now()})
+	}
+}
+
 // ask is one call. What came of it is told if anybody was there to answer.
 func (l *load) ask(ctx context.Context, p *phase, call func(context.Context) error, heard func(from, to time.Time, err error)) error {
 	from := time.Now()
+	number := p.begin(from)
 	err := call(ctx)
 	if lost(err) && l.retries.Load() && ctx.Err() == nil {
 		err = call(ctx)
@@ -144,15 +153,16 @@ func (l *load) ask(ctx context.Context, p *phase, call func(context.Context) err
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
+		p.lost(number, 0)
 		return ctx.Err()
 	case lost(err) || ctx.Err() != nil:
 		if now := l.phase.Load(); !p.silent && !now.silent {
 			p.finding.broke(ignorance, "a call reached nobody: %v", err)
 		}
-		p.lost()
+		p.lost(number, 1)
 		return err
 	}
-	p.note(to.Sub(from), err)
+	p.answered(number, span{from, to}, err)
 	heard(from, to, err)
 	return nil
 }
@@ -166,63 +176,26 @@ func lost(err error) bool {
 	return slices.ContainsFunc([]string{"connection", "transport", "EOF", "DeadlineExceeded", "Canceled", "zero addresses"}, func(s string) bool { return strings.Contains(text, s) })
 }
 
-func (p *phase) note(took time.Duration, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.took = append(p.took, took)
-	p.answers++
-	if err != nil {
-		p.errors++
-	}
-}
-
-func (p *phase) lost() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.broken++
-}
-
-// notice measures how late this machine is without any of ours.
+// notice measures how late this machine is without any of ours. Whatever is
+// under way while it is has to wait, too.
 func (l *load) notice(ctx context.Context) {
 	for ctx.Err() == nil {
 		const nap = 5 * time.Millisecond
-		began := time.Now()
+		due := time.Now().Add(nap)
 		time.Sleep(nap)
-		late := time.Since(began) - nap
-		p := l.phase.Load()
-		p.mu.Lock()
-		p.lag = max(p.lag, late)
-		p.mu.Unlock()
+		now := time.Now()
+		if now.Sub(due) > time.Millisecond {
+			l.phase.Load().delay(span{due, now})
+		}
+		if now.Sub(due) > standstill {
+			l.mu.Lock()
+			l.still = append(l.still, span{due, now})
+			l.mu.Unlock()
+		}
 	}
-}
-
-// late is what the machine was late by at worst in this phase.
-func (l *load) late() time.Duration {
-	p := l.phase.Load()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.lag
 }
 
 // enter begins a phase, and is the one before.
 func (l *load) enter(f *finding, silent bool) (before *phase) {
-	return l.phase.Swap(&phase{finding: f, silent: silent, began: time.Now()})
-}
-
-// quantile of how long calls took.
-func (p *phase) quantile(q float64) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.took) == 0 {
-		return 0
-	}
-	sorted := slices.Clone(p.took)
-	slices.Sort(sorted)
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
-}
-
-func (p *phase) rate(now time.Time) float64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return float64(p.answers) / now.Sub(p.began).Seconds()
+	return l.phase.Swap(newPhase(f, silent))
 }

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -74,10 +75,46 @@ func mutants() []mutant {
 			[]invariant{told},
 		},
 		{
-			"an answer waits for the forecaster", "scaler/cache/cache.go",
+			"an answer waits for the forecaster, within its budget", "scaler/cache/cache.go",
+			"		c.metrics.hits.Inc()\n", "		c.metrics.hits.Inc()\n		_, _ = c.source.Latest(ctx, workload)\n",
+			"^TestForecasterConnection$/^F3G$",
+			[]invariant{budget},
+		},
+		{
+			"an answer waits for the forecaster, whatever its budget", "scaler/cache/cache.go",
 			"		c.metrics.hits.Inc()\n", "		c.metrics.hits.Inc()\n		_, _ = c.source.Latest(context.WithoutCancel(ctx), workload)\n",
 			"^TestForecasterStuck$/^F3b$",
 			[]invariant{budget},
+		},
+		{
+			"every call waits a little before the scaler times it", "scaler/keda/intercept.go",
+			"	begin := time.Now()\n", "	time.Sleep(60 * time.Millisecond)\n	begin := time.Now()\n",
+			"^TestForecasterConnection$/^F3G$",
+			[]invariant{budget},
+		},
+		{
+			"newer forecasts are asked for too late", "scaler/cache/run.go",
+			"	pause := c.Interval\n", "	pause := 5 * c.Interval\n",
+			"^TestForecasterConnection$/^F3G$",
+			[]invariant{expected},
+		},
+		{
+			"names that nobody forecasts are remembered like others", "scaler/cache/run.go",
+			"		return min(c.Idle, c.Interval/2)\n", "		return c.Idle\n",
+			"^TestScalerStartsCold$/^S1b$",
+			[]invariant{bounded},
+		},
+		{
+			"questions of any size are read", "scaler/keda/transport.go",
+			"	maxMessage    = 64 << 10\n", "	maxMessage    = 64 << 20\n",
+			"^TestScalerBesieged$/^S9f$",
+			[]invariant{expected},
+		},
+		{
+			"streams may be reset without end", "scaler/keda/resets.go",
+			"const maxResets = 2 * maxConcurrent\n", "const maxResets = 1 << 40\n",
+			"^TestScalerBesieged$/^S9c$",
+			[]invariant{expected},
 		},
 	}
 }
@@ -93,9 +130,10 @@ func TestMutants(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, m := range mutants() {
-		t.Run("X"+string(rune('1'+i)), func(t *testing.T) {
+		id := "X" + strconv.Itoa(i+1)
+		t.Run(id, func(t *testing.T) {
 			t.Parallel()
-			f := newFinding("X"+string(rune('1'+i)), "mutant: "+m.what, "go build -overlay of "+m.file)
+			f := newFinding(id, "mutant: "+m.what, "go build -overlay of "+m.file)
 			results.add(f)
 			m.caught(t, f, self)
 			f.Seconds = time.Since(f.began).Seconds()

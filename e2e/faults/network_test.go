@@ -180,17 +180,17 @@ func TestReadOnly(t *testing.T) {
 	w := newWorld(t, plan{forecasters: 1, prefix: []string{"unshare", "-m", "--", "sh", "-ec", `mount -o remount,bind,ro /; exec "$0" "$@"`}})
 	w.row(t, fault{
 		id: "F14", what: "there is nowhere to write", made: "mount namespace, everything read-only",
-		strike: func() {}, lasts: 4 * time.Second, heals: 5 * time.Second, quiet: true,
+		lasts: 4 * time.Second, heals: 5 * time.Second, quiet: true,
 	})
 }
 
-// ration is a control group that bounds one resource of a process.
-func ration(t *testing.T, controller string, settings map[string]string) (enter func(*service), err error) {
+// ration makes a control group that bounds one resource of a process.
+func ration(t *testing.T, controller, name string, settings map[string]string) (enter func(*process), err error) {
 	t.Helper()
 	if err := root(); err != nil {
 		return nil, err
 	}
-	dir := filepath.Join("/sys/fs/cgroup", controller, fmt.Sprintf("kedastral-faults-%d", os.Getpid()))
+	dir := filepath.Join("/sys/fs/cgroup", controller, fmt.Sprintf("kedastral-faults-%d-%s", os.Getpid(), name))
 	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // as its siblings
 		return nil, fmt.Errorf("needs control groups, version 1: %w", err)
 	}
@@ -204,49 +204,59 @@ func ration(t *testing.T, controller string, settings map[string]string) (enter 
 			return nil, fmt.Errorf("needs %s: %w", name, err)
 		}
 	}
-	return func(s *service) {
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), fmt.Append(nil, s.cmd.Process.Pid), 0o600); err != nil {
+	return func(p *process) {
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), fmt.Append(nil, p.cmd.Process.Pid), 0o600); err != nil {
 			t.Error(err)
 		}
 	}, nil
 }
 
 // leave puts a process back where all are.
-func leave(t *testing.T, controller string, s *service) {
+func leave(t *testing.T, controller string, p *process) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join("/sys/fs/cgroup", controller, "cgroup.procs"), fmt.Append(nil, s.cmd.Process.Pid), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join("/sys/fs/cgroup", controller, "cgroup.procs"), fmt.Append(nil, p.cmd.Process.Pid), 0o600); err != nil {
 		t.Error(err)
 	}
 }
 
 // A scaler with a twentieth of a processor answers late or not, but in time
-// again as soon as it has more.
+// again as soon as it has more. No other world runs meanwhile, and the witness
+// has as little: it tells what is left of that on a busy machine.
 func TestStarved(t *testing.T) {
-	t.Parallel()
-	enter, err := ration(t, "cpu", map[string]string{"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "5000"})
+	twentieth := map[string]string{"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "5000"}
+	scaler, err := ration(t, "cpu", "scaler", twentieth)
+	if err != nil {
+		omit(t, err.Error(), "S15")
+	}
+	witness, err := ration(t, "cpu", "witness", twentieth)
 	if err != nil {
 		omit(t, err.Error(), "S15")
 	}
 	w := newWorld(t, plan{})
+	both := []*process{w.scalers[0].process, w.load.witness.process}
 	w.row(t, fault{
 		id: "S15", what: "the scaler has a twentieth of a processor", made: "control group, 5 ms of every 100",
-		strike: func() { enter(w.scalers[0]) }, mend: func() { leave(t, "cpu", w.scalers[0]) },
-		lasts: 6 * time.Second, heals: 5 * time.Second, slow: 400 * time.Millisecond,
+		strike: func() { scaler(both[0]); witness(both[1]) },
+		mend: func() {
+			for _, p := range both {
+				leave(t, "cpu", p)
+			}
+		},
+		lasts: 6 * time.Second, heals: 5 * time.Second, rationed: true,
 	})
 }
 
 // A scaler at its limit of memory lives, whatever names it is asked for.
 func TestCramped(t *testing.T) {
 	t.Parallel()
-	enter, err := ration(t, "memory", map[string]string{"memory.limit_in_bytes": "64M"})
+	enter, err := ration(t, "memory", "scaler", map[string]string{"memory.limit_in_bytes": "64M"})
 	if err != nil {
 		omit(t, err.Error(), "S14")
 	}
 	w := newWorld(t, plan{scaler: map[string]string{"GOMEMLIMIT": "58MiB"}})
 	w.row(t, fault{
 		id: "S14", what: "the scaler has 64 MiB and is asked for ten thousand names", made: "control group; GetMetrics from 16 callers",
-		strike: func() { enter(w.scalers[0]); go w.askForNobody(10_000, 8*time.Second) }, mend: func() { leave(t, "memory", w.scalers[0]) },
-		lasts: 8 * time.Second, heals: 5 * time.Second, quiet: true,
-		grows: asked,
+		strike: func() { enter(w.scalers[0].process) }, beside: w.askForNobody, mend: func() { leave(t, "memory", w.scalers[0].process) },
+		lasts: 2 * time.Second, heals: 5 * time.Second, quiet: true, waits: true, // for the collector, which is at work all the time
 	})
 }

@@ -91,6 +91,15 @@ func (p *process) kill() {
 	<-p.done
 }
 
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // stop asks the process to end and waits until it has.
 func (p *process) stop(t *testing.T, within time.Duration) {
 	t.Helper()

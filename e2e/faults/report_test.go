@@ -50,6 +50,7 @@ type finding struct {
 	Checked  map[invariant]string `json:"invariants"` // ok, or what broke it
 	Rate     float64              `json:"callsPerSecond,omitempty"`
 	P99      float64              `json:"p99Milliseconds,omitempty"`
+	Own      float64              `json:"ownP99Milliseconds,omitempty"` // without what the machine took
 	Slowest  float64              `json:"slowestMilliseconds,omitempty"`
 	Calls    int                  `json:"calls,omitempty"`
 	Errors   int                  `json:"errors,omitempty"` // answers that were errors, as they should be
@@ -194,7 +195,7 @@ func natural(id string) string {
 
 func (r *report) table(w io.Writer) {
 	fmt.Fprintf(w, "%-5s %-58s", "", "columns: "+strings.Join(names(), " "))
-	fmt.Fprintf(w, "\n%-5s %-58s %s %6s %7s %7s %9s  %s\n", "row", "fault", head(), "call/s", "p99 ms", "max ms", "recovery", "verdict")
+	fmt.Fprintf(w, "\n%-5s %-58s %s %6s %7s %7s %7s %9s  %s\n", "row", "fault", head(), "call/s", "p99 ms", "own ms", "max ms", "recovery", "verdict")
 	broken := 0
 	for _, f := range r.Findings {
 		var cells strings.Builder
@@ -205,7 +206,7 @@ func (r *report) table(w io.Writer) {
 		if f.Allowed > 0 {
 			recovery = fmt.Sprintf("%.1f≤%.0f s", f.Recovery, f.Allowed)
 		}
-		fmt.Fprintf(w, "%-5s %-58.58s %s%6.0f %7.1f %7.0f %9s  %s\n", f.ID, f.Fault, cells.String(), f.Rate, f.P99, f.Slowest, recovery, f.Verdict)
+		fmt.Fprintf(w, "%-5s %-58.58s %s%6.0f %7.1f %7.1f %7.0f %9s  %s\n", f.ID, f.Fault, cells.String(), f.Rate, f.P99, f.Own, f.Slowest, recovery, f.Verdict)
 		if f.Verdict == "BROKEN" {
 			broken++
 			for _, i := range invariants() {

@@ -1,10 +1,10 @@
 package faults_test
 
 import (
-	"errors"
-	"fmt"
-	"slices"
+	"context"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -18,17 +18,18 @@ type fault struct {
 	lasts  time.Duration // between the two
 	heals  time.Duration // allowed until all is well again
 
-	becomes string                // the state that every trigger is in before it is mended, if it is to be one
-	quiet   bool                  // all stays fresh
-	during  func(f *finding)      // a look before it is mended
-	after   func(f *finding)      // a look when all is well again
-	well    func(time.Time) error // whether all is well again after the mending at an instant; nil is world.since
-	down    bool                  // the scaler is away: calls may break off
-	again   bool                  // a scaler is another process afterwards
-	slow    time.Duration         // allowed of a call besides the budget
-	grows   level                 // what may be more afterwards, being bounded otherwise
-	lossy   bool                  // what the relay sends may be lost on the way
-	rolls   bool                  // the strike takes its time: it is judged, too
+	becomes  string                // the state that every trigger is in before it is mended, if it is to be one
+	quiet    bool                  // all stays fresh
+	beside   func(f *finding)      // what goes on meanwhile; the fault lasts until it has ended, too
+	during   func(f *finding)      // a look before it is mended
+	after    func(f *finding)      // a look when all is well again
+	well     func(time.Time) error // whether all is well again after the mending at an instant; nil is world.since
+	down     bool                  // the scaler is away: calls may break off
+	again    bool                  // a scaler is another process afterwards
+	waits    bool                  // answers may take the whole budget
+	rationed bool                  // the same, by what a scaler may compute
+	slow     time.Duration         // that and so much more: a scaler is suspended
+	lossy    bool                  // what the relay sends may be lost on the way
 }
 
 func newFinding(id, what, made string) *finding {
@@ -42,20 +43,17 @@ func (w *world) row(t *testing.T, x fault) {
 		f := newFinding(x.id, x.what, x.made)
 		results.add(f)
 		defer w.verdict(t, f)
-		before := w.levels(f)
+		before, complained := w.levels(f), w.complaints()
 		w.watch.slowest()
-		if x.rolls {
-			w.load.enter(f, x.down)
-		}
 		w.unsure(x.lossy)
-		x.strike()
-		if !x.rolls {
-			w.load.enter(f, x.down)
+		if x.strike != nil {
+			x.strike()
 		}
-		struck := time.Now()
-		w.wait(f, x, struck)
+		w.load.enter(f, x.down)
+		timed := w.handled()
+		w.endure(f, x)
 		if x.becomes != "" {
-			w.mustBecome(f, x.becomes)
+			w.mustBecome(f, x.becomes, complained)
 		}
 		if x.during != nil {
 			x.during(f)
@@ -63,6 +61,7 @@ func (w *world) row(t *testing.T, x fault) {
 		}
 		meanwhile := w.load.enter(f, x.down)
 		w.judgePhase(f, meanwhile, x)
+		w.judgeHandled(f, timed, x)
 		mended := time.Now()
 		if x.mend != nil {
 			x.mend()
@@ -77,24 +76,28 @@ func (w *world) row(t *testing.T, x fault) {
 			x.after(f)
 			f.ok(expected)
 		}
-		w.back(f, before, x)
+		w.back(f, before, x, mended)
 		w.load.enter(newFinding("", "", ""), false)
 	})
 }
 
-// wait lets the fault last. What is to stay quiet may be held for a moment, as
-// it is when a tick of a busy machine is late, and not for longer.
-func (w *world) wait(f *finding, x fault, struck time.Time) {
-	fresh := time.Now()
-	for time.Since(struck) < x.lasts {
-		time.Sleep(50 * time.Millisecond)
-		err := w.well()
-		if err == nil || time.Since(struck) < digestion {
-			fresh = time.Now()
-		}
-		if out := time.Since(fresh); x.quiet && out > 500*time.Millisecond+2*w.load.late() {
-			f.broke(expected, "forecasts are not fresh for %v: %v", out.Round(time.Millisecond), err)
-		}
+// endure lets the fault last, and looks meanwhile whether what is to stay quiet
+// does.
+func (w *world) endure(f *finding, x fault) {
+	struck := time.Now()
+	looking, stop := context.WithCancel(context.Background())
+	var looks sync.WaitGroup
+	if x.quiet {
+		looks.Go(func() { w.disquieted(looking, f) })
+	}
+	if x.beside != nil {
+		x.beside(f)
+	}
+	time.Sleep(time.Until(struck.Add(x.lasts)))
+	stop()
+	looks.Wait()
+	if x.quiet {
+		f.ok(expected)
 	}
 }
 
@@ -121,31 +124,23 @@ func (w *world) recover(f *finding, x fault, mended time.Time) {
 
 // judgePhase is what the calls during the fault come to.
 func (w *world) judgePhase(f *finding, p *phase, x fault) {
-	f.Rate = p.rate(time.Now())
-	f.P99, f.Slowest = ms(p.quantile(0.99)), ms(p.quantile(1))
-	p.mu.Lock()
-	f.Calls, f.Errors = p.answers, p.errors
-	lag := p.lag
-	p.mu.Unlock()
-	f.remark("the machine was late by up to %.0f ms; %d of %d answers were errors; %d calls broke off", ms(lag), f.Errors, f.Calls, p.broken)
-	limit := 250*time.Millisecond + 2*lag + x.slow // to the scaler and back
-	if p.quantile(0.99) > limit || p.quantile(1) > limit+time.Second {
-		f.broke(budget, "p99 %.0f ms, slowest %.0f ms; allowed are %v", f.P99, f.Slowest, limit)
-	}
-	if half := p.quantile(0.5); half > 100*time.Millisecond && x.slow == 0 {
-		f.broke(budget, "every other call took more than %v: it was not answered from memory", half)
-	}
-	if page := w.watch.slowest(); page > 2*time.Second+lag+x.slow {
-		f.broke(budget, "a page took %v", page)
-	}
+	got := p.tally(time.Now(), x)
+	f.Rate, f.Calls, f.Errors = got.rate, got.answers, got.errors
+	f.remark("%d of %d answers were errors; %d calls broke off", f.Errors, f.Calls, got.broken)
 	if x.down {
 		f.remark("nobody was there to answer")
 	} else if f.Rate < 100 {
 		f.broke(busy, "%.0f calls a second answered; nothing is proved below 100", f.Rate)
 	}
-	f.ok(told, ignorance, number, forward, budget, constant, apart)
-	if !x.down {
-		f.ok(busy)
+	got.judge(f, x)
+	if page := w.watch.slowest(); page > 2*time.Second+x.slow {
+		f.broke(budget, "a page took %v", page)
+	}
+	if got.answers > 0 {
+		f.ok(told, ignorance, number, forward, budget, constant, busy)
+	}
+	if got.foreign > 0 {
+		f.ok(apart)
 	}
 	if f.Errors > 0 {
 		f.ok(stale)
@@ -153,79 +148,6 @@ func (w *world) judgePhase(f *finding, p *phase, x fault) {
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// mustBecome is whether every trigger is in the state, and says so: a stale one
-// with its reason, a count, and a line in the log.
-func (w *world) mustBecome(f *finding, want string) {
-	if _, err := within(staleAfter+4*time.Second, func() error { return w.all(want) }); err != nil {
-		f.broke(expected, "%v", err)
-	}
-	f.ok(expected)
-	if want != "stale" {
-		return
-	}
-	for _, s := range w.scalers {
-		states, err := s.status(w.t.Context())
-		for _, st := range states {
-			if st.Reason == "" {
-				f.broke(stale, "%s is stale without a reason", st.Workload)
-			}
-		}
-		if all, merr := s.metrics(w.t.Context()); err != nil || merr != nil || sum(all, "kedastral_scaler_refusals_total") == 0 {
-			f.broke(stale, "no refusal is counted: %v", errors.Join(err, merr))
-		}
-		if !strings.Contains(s.log.String(), "to=stale") {
-			f.broke(stale, "no log line says stale")
-		}
-	}
-	f.ok(stale)
-}
-
-// level is what a process uses.
-type level struct{ goroutines, descriptors, heap, series float64 }
-
-func (w *world) levels(f *finding) map[*service]level {
-	all := map[*service]level{}
-	for _, s := range w.services() {
-		m, err := s.metrics(w.t.Context())
-		if err != nil {
-			f.broke(bounded, "%s: %v", s.binary, err)
-			continue
-		}
-		all[s] = level{m["go_goroutines"], m["process_open_fds"], m["go_memstats_heap_inuse_bytes"], float64(len(m))}
-	}
-	return all
-}
-
-// back waits until every process is as large as it was.
-func (w *world) back(f *finding, before map[*service]level, x fault) {
-	for s, was := range before {
-		if x.again && s.binary == "scaler" || !slices.Contains(w.services(), s) {
-			continue // it is another process, or none
-		}
-		took, err := within(30*time.Second, func() error {
-			m, err := s.metrics(w.t.Context())
-			if err != nil {
-				return err
-			}
-			for name, most := range map[string]float64{
-				"go_goroutines": was.goroutines*1.2 + 20 + x.grows.goroutines, "process_open_fds": was.descriptors*1.2 + 16 + x.grows.descriptors, "go_memstats_heap_inuse_bytes": was.heap*1.5 + 16<<20 + x.grows.heap,
-			} {
-				if m[name] > most {
-					return fmt.Errorf("%s is %.0f; it was at most %.0f", name, m[name], most)
-				}
-			}
-			if grown := float64(len(m)) - was.series; grown > 200 {
-				f.broke(series, "%s has %.0f more series", s.binary, grown)
-			}
-			return nil
-		})
-		if err != nil {
-			f.broke(bounded, "%s after %v: %v", s.binary, took.Round(time.Second), err)
-		}
-	}
-	f.ok(bounded, series)
-}
 
 // verdict looks for secrets and fails the test when anything broke.
 func (w *world) verdict(t *testing.T, f *finding) {
@@ -235,9 +157,8 @@ func (w *world) verdict(t *testing.T, f *finding) {
 			if i := strings.Index(text, "S3cret"); i >= 0 {
 				f.broke(discreet, "the %s's log: …%s…", s.binary, text[max(0, i-100):min(len(text), i+40)])
 			}
-			if strings.Contains(text, "panic") && !strings.Contains(f.What(), "panic") {
-				i := strings.Index(text, "panic")
-				f.broke(expected, "the %s panicked: …%s…", s.binary, text[max(0, i-100):min(len(text), i+300)])
+			if at := regexp.MustCompile(`panic(:|=|ked)`).FindStringIndex(text); at != nil {
+				f.broke(expected, "the %s panicked: …%s…", s.binary, text[max(0, at[0]-100):min(len(text), at[0]+300)])
 			}
 		}
 	}
@@ -247,6 +168,3 @@ func (w *world) verdict(t *testing.T, f *finding) {
 		t.Errorf("%s, %s: %v %v", f.ID, f.Fault, f.Checked, f.Remarks)
 	}
 }
-
-// What is what was done.
-func (f *finding) What() string { return f.Fault }

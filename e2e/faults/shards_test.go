@@ -68,13 +68,13 @@ func TestShardCount(t *testing.T) {
 	}
 	w.row(t, fault{
 		id: "H2", what: "two shards become three, one process after the other", made: "SHARD_COUNT, SIGTERM, started again; callers ask again once, as KEDA does",
-		strike: func() {
+		beside: func(*finding) {
 			maps.Copy(w.spare.env, shards(2, 3))
 			w.begin(t, w.spare)
 			w.forecasters = append(w.forecasters, w.spare)
 			grow(3)
 		},
-		rolls: true, lasts: time.Second, heals: 8 * time.Second, again: true,
+		lasts: time.Second, heals: 8 * time.Second, again: true,
 		after: func(f *finding) {
 			var counts []int
 			total := 0
@@ -89,12 +89,12 @@ func TestShardCount(t *testing.T) {
 	})
 	w.row(t, fault{
 		id: "H2a", what: "three shards become two, one process after the other", made: "SHARD_COUNT, SIGTERM, started again, the third ended last",
-		strike: func() {
+		beside: func(*finding) {
 			grow(2)
 			w.forecasters[2].stop(t, 15*time.Second)
 			w.forecasters = w.forecasters[:2]
 		},
-		rolls: true, lasts: time.Second, heals: 8 * time.Second, again: true,
+		lasts: time.Second, heals: 8 * time.Second, again: true,
 	})
 }
 

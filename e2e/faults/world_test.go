@@ -2,17 +2,12 @@ package faults_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -43,17 +38,6 @@ type world struct {
 	watch       *watch
 	wires       []wire   // from the scalers to the relays, if the plan has them
 	spare       *service // a shard that does not run yet
-}
-
-// service is a process of ours, which may be killed and started again.
-type service struct {
-	*process
-	binary string
-	env    map[string]string
-	prefix []string // of the command
-	http   string
-	grpc   string
-	logs   []*logged // of all its lives
 }
 
 // plan is what a world is made of.
@@ -109,13 +93,10 @@ func newWorld(t *testing.T, p plan) *world {
 		}
 		refs = append(refs, kedalike.Ref("demo", strings.TrimPrefix(workload, "demo/"), metadata))
 	}
-	var addresses []string
 	for range max(1, p.scalers) {
-		s := w.newScaler(t, p)
-		w.scalers = append(w.scalers, s)
-		addresses = append(addresses, s.grpc)
+		w.scalers = append(w.scalers, w.newScaler(t, p))
 	}
-	w.load = newLoad(t, w.judge, max(p.rate, callRate), refs, addresses...)
+	w.load = newLoad(t, w.judge, max(p.rate, callRate), refs, w.scalers...)
 	w.watch = newWatch(t, w)
 	if !p.lazy {
 		eventually(t, 30*time.Second, "the world is well", w.well)
@@ -193,47 +174,8 @@ func (w *world) newScaler(t *testing.T, p plan) *service {
 	return s
 }
 
-// start starts the service, or starts it again.
-func (s *service) start(t *testing.T) {
-	t.Helper()
-	s.process = start(t, s.env, append(append([]string{}, s.prefix...), filepath.Join(binaries, s.binary))...)
-	s.name = s.binary
-	s.logs = append(s.logs, s.log)
-}
-
-// keep ends whatever process the service is by then, with the test. A world's
-// callers were made later, so they have ended before.
-func (s *service) keep(t *testing.T) {
-	t.Cleanup(func() {
-		s.kill()
-		if t.Failed() {
-			t.Logf("the %s logged at last:\n%s", s.binary, tail(s.log.String(), 4000))
-		}
-	})
-}
-
 func (w *world) services() []*service {
 	return append(append([]*service{}, w.forecasters...), w.scalers...)
-}
-
-// state is what /status says of a trigger.
-type state struct {
-	Workload    string    `json:"workload"`
-	State       string    `json:"state"`
-	Reason      string    `json:"reason"`
-	GeneratedAt time.Time `json:"generatedAt"`
-}
-
-func (s *service) status(ctx context.Context) ([]state, error) {
-	code, body, err := get(ctx, "http://"+s.http+"/status")
-	if err != nil || code != http.StatusOK {
-		return nil, fmt.Errorf("GET /status: %d %w", code, err)
-	}
-	var page struct {
-		Triggers []state `json:"triggers"`
-	}
-	err = json.Unmarshal([]byte(body), &page)
-	return slices.DeleteFunc(page.Triggers, func(st state) bool { return strings.Contains(st.Workload, "nobody") }), err
 }
 
 // well is whether every scaler has a fresh forecast of every workload.
@@ -272,99 +214,4 @@ func (w *world) all(want string) error {
 		}
 	}
 	return nil
-}
-
-// metrics are all samples of a service, by series.
-func (s *service) metrics(ctx context.Context) (map[string]float64, error) {
-	code, body, err := get(ctx, "http://"+s.http+"/metrics")
-	if err != nil || code != http.StatusOK {
-		return nil, fmt.Errorf("GET /metrics: %d %w", code, err)
-	}
-	all := map[string]float64{}
-	for _, sample := range regexp.MustCompile(`(?m)^([a-z]\w*(?:\{.*\})?) (\S+)$`).FindAllStringSubmatch(body, -1) {
-		v, err := strconv.ParseFloat(sample[2], 64)
-		if err != nil {
-			return nil, fmt.Errorf("metric %s: %w", sample[1], err)
-		}
-		all[sample[1]] = v
-	}
-	return all, nil
-}
-
-// sum adds up the series of a metric that hold all the labels.
-func sum(all map[string]float64, metric string, labels ...string) (total float64) {
-	for name, v := range all {
-		if base, _, _ := strings.Cut(name, "{"); base != metric {
-			continue
-		}
-		holds := true
-		for _, label := range labels {
-			holds = holds && strings.Contains(name, label)
-		}
-		if holds {
-			total += v
-		}
-	}
-	return total
-}
-
-// watch looks at the scalers' status the whole time.
-type watch struct {
-	mu     sync.Mutex
-	newest map[string]time.Time // generatedAt, by scaler and workload
-	slow   time.Duration        // the longest a page took
-}
-
-func newWatch(t *testing.T, w *world) *watch {
-	t.Helper()
-	v := &watch{newest: map[string]time.Time{}}
-	ctx, cancel := context.WithCancel(context.Background())
-	var done sync.WaitGroup
-	done.Go(func() {
-		for ctx.Err() == nil {
-			for i, s := range w.scalers {
-				v.look(ctx, w, i, s)
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-	})
-	t.Cleanup(func() { cancel(); done.Wait() })
-	return v
-}
-
-func (v *watch) look(ctx context.Context, w *world, i int, s *service) {
-	began := time.Now()
-	states, err := s.status(ctx)
-	if err != nil {
-		return // whether it may be down is the row's to say
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.slow = max(v.slow, time.Since(began))
-	for _, st := range states {
-		key := fmt.Sprint(i, st.Workload)
-		if st.GeneratedAt.IsZero() {
-			continue
-		}
-		if last := v.newest[key]; st.GeneratedAt.Before(last) {
-			w.load.phase.Load().finding.broke(forward, "%s: the forecast of %v is followed by that of %v", st.Workload, last.Format(time.TimeOnly), st.GeneratedAt.Format(time.TimeOnly))
-		}
-		v.newest[key] = st.GeneratedAt
-	}
-}
-
-// forget is for a scaler that was started again and knows nothing.
-func (v *watch) forget() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	clear(v.newest)
-}
-
-// slowest is how long a page took at most since it was last asked.
-func (v *watch) slowest() time.Duration {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	slow := v.slow
-	v.slow = 0
-	return slow
 }

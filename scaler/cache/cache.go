@@ -14,7 +14,9 @@
 // per workload and no lock is ever held across it.
 //
 // Workloads without a snapshot live in a table of their own, so that no number of
-// misspelt names can push out a forecast that is in use.
+// misspelt names can push out a forecast that is in use. A name that no forecaster
+// knows is forgotten half an interval after it was last asked for: the next
+// question is its first again.
 package cache
 
 import (
@@ -40,7 +42,7 @@ type Options struct {
 	Interval    time.Duration                // between two fetches of a workload
 	Retry       time.Duration                // the same after a failed fetch
 	Wait        time.Duration                // how long after the first question an answer may wait
-	Idle        time.Duration                // a workload not asked for this long is not refreshed
+	Idle        time.Duration                // a workload not asked for this long is not refreshed; a name that nobody forecasts is forgotten after half an interval
 	Concurrency int                          // fetches at a time
 	Usable      func(forecast.Snapshot) bool // whether one that is held can still be answered from
 	Log         *slog.Logger

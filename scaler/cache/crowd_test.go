@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/kedastral/kedastral/scaler/cache"
 	"github.com/kedastral/kedastral/shared/forecast"
 )
 
@@ -77,6 +78,38 @@ func TestUnknownNamesPushNothingOut(t *testing.T) {
 		}
 		if n := fetches.Load(); n > 100 {
 			t.Errorf("%d fetches in 10s for unknown workloads; want at most one each for the 100 remembered", n)
+		}
+	})
+}
+
+// TestUnknownNamesAreForgotten has many names asked for once, and one again and
+// again, that nobody forecasts.
+func TestUnknownNamesAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fetches, again atomic.Int32
+		nobody := func(_ context.Context, w string) (forecast.Snapshot, error) {
+			fetches.Add(1)
+			if w == "shop/again" {
+				again.Add(1)
+			}
+			return forecast.Snapshot{}, fmt.Errorf("workload %q: %w", w, forecast.ErrNotFound)
+		}
+		c, _ := start(t, forecast.ReaderFunc(nobody), options())
+		for i := range 50 {
+			_, _ = c.Latest(t.Context(), fmt.Sprintf("shop/bogus-%d", i))
+		}
+		for range 60 { // four intervals
+			_, _ = c.Latest(t.Context(), "shop/again")
+			time.Sleep(time.Second)
+		}
+		if n := fetches.Load() - again.Load(); n != 50 {
+			t.Errorf("%d fetches for 50 names that were asked for once; want 50", n)
+		}
+		if n := again.Load(); n < 4 || n > 6 {
+			t.Errorf("%d fetches in four intervals for a name that is asked for all the time; want 5", n)
+		}
+		if _, err := c.Peek("shop/bogus-0"); !errors.Is(err, cache.ErrPending) {
+			t.Errorf("Peek(a name asked for once) = %v; want ErrPending, as for one that never was", err)
 		}
 	})
 }

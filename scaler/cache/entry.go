@@ -48,6 +48,14 @@ func (e *entry) ask() {
 	}
 }
 
+// wanted is whether the workload was asked for lately. It is Run's to call.
+func (e *entry) wanted(now time.Time, idle time.Duration) bool {
+	if e.asked.Swap(false) {
+		e.lastAsked = now
+	}
+	return now.Sub(e.lastAsked) < idle
+}
+
 func (e *entry) answer() (forecast.Snapshot, error) {
 	r := e.last.Load()
 	if r == nil {

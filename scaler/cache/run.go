@@ -88,7 +88,7 @@ func (c *Cache) promote(e *entry) {
 func (c *Cache) tend(now time.Time) {
 	for _, e := range c.held.Values() {
 		switch {
-		case !c.wanted(e, now):
+		case !e.wanted(now, c.Idle):
 			e.dormant.Store(true)
 		case e.dormant.Load():
 			c.wake(e) // it was asked for just before it was to sleep
@@ -97,7 +97,7 @@ func (c *Cache) tend(now time.Time) {
 		}
 	}
 	for _, e := range c.blank.Values() {
-		if c.wanted(e, now) {
+		if e.wanted(now, c.patience(e)) {
 			c.refresh(e, now)
 		} else {
 			c.blank.Remove(e.workload)
@@ -112,12 +112,15 @@ func (c *Cache) tend(now time.Time) {
 	}
 }
 
-// wanted is whether the workload was asked for lately.
-func (c *Cache) wanted(e *entry, now time.Time) bool {
-	if e.asked.Swap(false) {
-		e.lastAsked = now
+// patience is how long a workload is kept after its last question without a
+// snapshot. One that no forecaster knows is likely misspelt, or one of many: it is
+// gone before it would be fetched again, and whoever asks for it then waits a
+// moment and learns how it is by then.
+func (c *Cache) patience(e *entry) time.Duration {
+	if _, err := e.answer(); errors.Is(err, forecast.ErrNotFound) {
+		return min(c.Idle, c.Interval/2)
 	}
-	return now.Sub(e.lastAsked) < c.Idle
+	return c.Idle
 }
 
 // refresh queues the entry when its time has come. While it is queued its due

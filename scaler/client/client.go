@@ -219,7 +219,7 @@ func newHTTP(config *tls.Config) *http.Client {
 		Transport: &http.Transport{
 			TLSClientConfig:        config,
 			MaxIdleConnsPerHost:    64,
-			IdleConnTimeout:        90 * time.Second,
+			IdleConnTimeout:        20 * time.Second, // longer than between two refreshes of one workload; what a crowd of them opened is closed within half a minute
 			TLSHandshakeTimeout:    5 * time.Second,
 			MaxResponseHeaderBytes: 64 << 10,
 		},

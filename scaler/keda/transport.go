@@ -10,6 +10,7 @@ import (
 	pb "github.com/kedacore/keda/v2/pkg/scalers/externalscaler"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -77,8 +78,9 @@ func (t Transport) options() []grpc.ServerOption {
 		grpc.UnaryInterceptor(g.call),
 		grpc.StreamInterceptor(g.stream),
 	}
+	secure := insecure.NewCredentials()
 	if t.TLS != nil {
-		o = append(o, grpc.Creds(credentials.NewTLS(t.TLS)))
+		secure = credentials.NewTLS(t.TLS)
 	}
-	return o
+	return append(o, grpc.Creds(watchful{secure}))
 }

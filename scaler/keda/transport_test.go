@@ -76,6 +76,12 @@ func transport(t testing.TB, how keda.Transport) *wire {
 
 func wired(t testing.TB, reader forecast.ReaderFunc, inFlight int) (*wire, *prometheus.Registry) {
 	t.Helper()
+	s, reg := newServer(t, reader)
+	return serve(t, s, inFlight), reg
+}
+
+func newServer(t testing.TB, reader forecast.ReaderFunc) (*keda.Server, *prometheus.Registry) {
+	t.Helper()
 	reg := prometheus.NewRegistry()
 	s, err := keda.New(reading{reader}, reg, keda.Options{
 		Namespace: "shop", LeadTime: 5 * time.Minute, StaleAfter: 10 * time.Minute, Size: 100,
@@ -85,7 +91,7 @@ func wired(t testing.TB, reader forecast.ReaderFunc, inFlight int) (*wire, *prom
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, s, inFlight), reg
+	return s, reg
 }
 
 func good(_ context.Context, workload string) (forecast.Snapshot, error) {
