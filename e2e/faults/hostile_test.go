@@ -139,7 +139,7 @@ func TestScalerBesieged(t *testing.T) {
 		do       func(f *finding, address string)
 	}{
 		{"S9a", "five thousand connections say nothing to the scaler", func(f *finding, a string) { crowd(f, a, "", 4*time.Second) }},
-		{"S9c", "streams are opened and reset, two thousand on each of many connections", reset},
+		{"S9c", "streams are opened and reset, twenty thousand on each of many connections", reset},
 		{"S9d", "pings are sent, two thousand on each of many connections", pings},
 		{"S9e", "streams are hoarded", hoard},
 		{"S9f", "metadata of ten thousand keys, and fields of 4 MB", oversized},
@@ -199,8 +199,8 @@ func reset(f *finding, address string) {
 		_ = encoder.WriteField(h) // into memory
 	}
 	raw(f, address, func(f *http2.Framer) (int, error) {
-		for n := range 2_000 {
-			id := uint32(2*n + 1) //nolint:gosec // some thousands
+		for n := range 20_000 {
+			id := uint32(2*n + 1) //nolint:gosec // some ten thousands
 			if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true}); err != nil {
 				return n, err
 			}
@@ -208,7 +208,7 @@ func reset(f *finding, address string) {
 				return n, err
 			}
 		}
-		return 2_000, nil
+		return 20_000, nil
 	})
 }
 

@@ -8,11 +8,15 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// maxResets is how many streams a peer may reset within a second: twice as many
-// as it may have open at a time, so that KEDA may give up every call under way.
-// Beyond that a stream that is opened and reset costs its peer nothing and this
-// process a handler, and no limit on open streams meets it.
-const maxResets = 2 * maxConcurrent
+// maxResets is how many streams a peer may reset within resetWindow. KEDA may give
+// up every call under way, and of a process that stood still for a minute it has
+// given up as many every few seconds, all of which are read at once when that goes
+// on. Beyond that a stream that is opened and reset costs its peer nothing and
+// this process a handler, and no limit on open streams meets it.
+const (
+	maxResets   = 20 * maxConcurrent
+	resetWindow = 10 * time.Second
+)
 
 // errResets ends the connection.
 var errResets = errors.New("peer resets streams without end")
@@ -38,21 +42,21 @@ func (w watchful) Clone() credentials.TransportCredentials {
 }
 
 // resetting is an HTTP/2 connection, read by one goroutine, that is over once its
-// peer has reset too many streams within a second.
+// peer has reset too many streams within the window.
 type resetting struct {
 	net.Conn
 	skip   int     // bytes before the next frame's header
 	header [9]byte // of the frame that comes next
 	have   int     // bytes of it
 
-	since  time.Time // the second began
+	since  time.Time // the window began
 	resets int       // in it
 }
 
 func (c *resetting) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if resets := c.count(b[:n]); resets > 0 {
-		if now := time.Now(); now.Sub(c.since) > time.Second {
+		if now := time.Now(); now.Sub(c.since) > resetWindow {
 			c.since, c.resets = now, 0
 		}
 		if c.resets += resets; c.resets > maxResets {
