@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/kedastral/kedastral/shared/forecast"
@@ -41,8 +43,13 @@ func (c *Client) ask(ctx context.Context, e *endpoint, workload string) (forecas
 	if seen {
 		req.Header.Set("If-None-Match", before.etag)
 	}
-	sent := c.Now()
-	resp, err := c.http.Do(req)
+	var sent atomic.Pointer[time.Time]
+	resp, err := c.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) {
+			now := c.Now()
+			sent.Store(&now)
+		},
+	})))
 	if err != nil {
 		return forecast.Snapshot{}, &unreachable{err: private(err)}
 	}
@@ -54,7 +61,7 @@ func (c *Client) ask(ctx context.Context, e *endpoint, workload string) (forecas
 	if err != nil {
 		return forecast.Snapshot{}, err
 	}
-	return c.stamp(s, resp.Header, sent), nil
+	return c.stamp(s, resp.Header, *sent.Load()), nil
 }
 
 func (c *Client) request(ctx context.Context, e *endpoint, workload string) (*http.Request, error) {
@@ -152,7 +159,8 @@ func bare(s forecast.Snapshot) forecast.Snapshot {
 	return s
 }
 
-// stamp writes on a snapshot how old it was when it was asked for. A snapshot
+// stamp writes on a snapshot how old it was when the question was sent, which is
+// when there was a connection to send it on: one may take seconds to come about. A snapshot
 // from the future by this machine's clock counts from now, or no later one
 // would be taken for newer once the clocks agree again.
 func (c *Client) stamp(s forecast.Snapshot, h http.Header, sent time.Time) forecast.Snapshot {

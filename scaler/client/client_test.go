@@ -1,6 +1,8 @@
 package client_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -136,6 +138,27 @@ func TestAge(t *testing.T) {
 		if diff := got.AgeAtReceipt - tt.want; err != nil || diff < 0 || diff > 5*time.Second {
 			t.Errorf("%s: age %v, %v; want %v", tt.name, got.AgeAtReceipt, err, tt.want)
 		}
+	}
+}
+
+// TestAgeLeavesOutConnecting: how long it took to connect says nothing about the
+// answer's age.
+func TestAgeLeavesOutConnecting(t *testing.T) {
+	const handshake = 300 * time.Millisecond
+	server := httptest.NewUnstartedServer(http.HandlerFunc(good))
+	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		time.Sleep(handshake)
+		return nil, nil //nolint:nilnil // the configuration as it is
+	}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	trusting := x509.NewCertPool()
+	trusting.AddCert(server.Certificate())
+	c := connect(t, client.Options{URLs: []*url.URL{parse(t, server.URL)}, Timeout: 5 * time.Second, TLS: &tls.Config{RootCAs: trusting}})
+	before := time.Now()
+	s, err := c.Latest(t.Context(), "shop/web")
+	if took := s.Received.Sub(before); err != nil || took < handshake {
+		t.Errorf("Latest() = counted from %v after it was called, %v; want from when there was a connection, %v at least", took, err, handshake)
 	}
 }
 
