@@ -73,7 +73,7 @@ func (e *Engine) Explain(workload string, lead time.Duration) (Explanation, erro
 			came = "The newest tick had a fault and made no forecast, so the load observed now decides: "
 		}
 		x.Words = append(x.Words, came+x.Reason+".")
-		x.Table = append(x.Table, Line{"Fault", x.Reason, "of the newest tick"}, Line{"Next step", x.Next, ""})
+		x.Table = append(x.Table, Line{"Fault", x.Reason, ""}, Line{"Next step", x.Next, ""})
 	}
 	if x.Next != "" {
 		x.Words = append(x.Words, "Next: "+x.Next+".")
