@@ -197,8 +197,9 @@ func (a *Adapter) place(at []string) string {
 	return fmt.Sprintf(", at line %d, column %s of the query", line, at[2])
 }
 
-// hides reports whether a text repeats a word of the query, or a part of one,
-// or contains a credential or another setting of the server.
+// hides reports whether a text repeats a word of the query, or a part of one
+// whatever it is glued to, or contains a credential or another setting of the
+// server.
 func (a *Adapter) hides(text string) bool {
 	text = strings.ToLower(text)
 	for _, w := range word.FindAllString(text, -1) {
@@ -208,6 +209,12 @@ func (a *Adapter) hides(text string) bool {
 	}
 	for _, w := range word.FindAllString(a.private, -1) {
 		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	const telling = 6 // characters in a row that are of the query and not by chance
+	for i := 0; i+telling <= len(text); i++ {
+		if strings.Contains(a.private, text[i:i+telling]) {
 			return true
 		}
 	}
